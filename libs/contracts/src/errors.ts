@@ -1,0 +1,95 @@
+/** What a coded error means to a client and to a scheduler. */
+export interface ErrorDefinition {
+  /** HTTP status of the answer. */
+  readonly status: number;
+  /** OpenAI's `error.type`. */
+  readonly type: string;
+  /** The same request may succeed later. */
+  readonly retryable: boolean;
+  /** Raised by load, not by a fault: dropping the request is the right answer to it. */
+  readonly sheddable: boolean;
+}
+
+const invalid = { status: 400, type: "invalid_request_error", retryable: false, sheddable: false } as const;
+const upstream = { status: 502, type: "upstream_error", retryable: true, sheddable: false } as const;
+const unavailable = { status: 503, type: "service_unavailable", retryable: true, sheddable: false } as const;
+
+/** Every error the system gives, by the `code` a client reads. docs/errors.md lists exactly these. */
+export const errorTable = {
+  invalid_json: invalid,
+  invalid_value: invalid,
+  missing_required_parameter: invalid,
+  unsupported_endpoint: invalid,
+  invalid_request: invalid,
+  invalid_api_key: { ...invalid, status: 401, type: "authentication_error" },
+  not_found: { ...invalid, status: 404 },
+  model_not_found: { ...invalid, status: 404 },
+  job_not_found: { ...invalid, status: 404 },
+  method_not_allowed: { ...invalid, status: 405 },
+  job_already_finished: { ...invalid, status: 409 },
+  request_too_large: { ...invalid, status: 413 },
+  unsupported_media_type: { ...invalid, status: 415 },
+  engine_rejected: invalid,
+  queue_full: { status: 429, type: "rate_limit_error", retryable: true, sheddable: true },
+  request_cancelled: { status: 499, type: "request_cancelled", retryable: false, sheddable: false },
+  internal_error: { status: 500, type: "server_error", retryable: true, sheddable: false },
+  engine_error: upstream,
+  engine_unreachable: { ...upstream, status: 503 },
+  engine_overloaded: { ...upstream, status: 503, sheddable: true },
+  engine_timeout: { ...upstream, status: 504 },
+  engine_protocol_error: upstream,
+  stream_interrupted: { ...upstream, retryable: false },
+  attempts_exhausted: { ...upstream, retryable: false },
+  deadline_exceeded: { status: 504, type: "timeout_error", retryable: false, sheddable: true },
+  redis_unavailable: unavailable,
+  shutting_down: unavailable,
+} as const satisfies Record<string, ErrorDefinition>;
+
+/** A code of the {@link errorTable}. */
+export type ErrorCode = keyof typeof errorTable;
+
+/** Whether `code` stands in the {@link errorTable}. */
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorTable, code);
+}
+
+/** The JSON body of an error answer, in OpenAI's shape. */
+export interface ErrorBody {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: string;
+  };
+}
+
+/** An error of the world (not of our code): it has a code, and the message is fit for the client to read. */
+export class CodedError extends Error {
+  override readonly name = "CodedError";
+  readonly code: ErrorCode;
+  /** The request field at fault, as `messages[0].content`. */
+  readonly param: string | null;
+  /** Seconds after which trying again makes sense; becomes the `retry-after` header. */
+  readonly retryAfterS: number | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { param?: string | undefined; retryAfterS?: number | undefined; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.param = options.param ?? null;
+    this.retryAfterS = options.retryAfterS;
+  }
+
+  /** Status, type, retryable and sheddable of this error's code. */
+  get definition(): ErrorDefinition {
+    return errorTable[this.code];
+  }
+
+  /** This error as the body of an HTTP answer or of an in-stream error event. */
+  toBody(): ErrorBody {
+    return { error: { message: this.message, type: this.definition.type, param: this.param, code: this.code } };
+  }
+}

@@ -1,0 +1,30 @@
+import type { RequestId } from "./ids.js";
+
+/**
+ * Every Redis name of the system. Braces are Redis Cluster hash tags: the keys of one request share a slot,
+ * so do the keys of one expert's queue, and a script may touch several of them at once.
+ */
+export const redisKeys = {
+  /** Hash: body, endpoint, tenant, class, decision, status, usage … of one request. */
+  meta: (id: RequestId): string => `er:{${id}}:meta`,
+  /** Stream: the token log of one request. */
+  log: (id: RequestId): string => `er:{${id}}:log`,
+  /** Sorted set of the job ids of one tenant, scored by creation time in ms. */
+  jobIndex: (tenant: string): string => `er:jobs:${tenant}`,
+  /** Hash worker id → its last report (JSON), of one expert. */
+  workers: (expert: string): string => `er:{workers-${expert}}:reports`,
+  /** Sorted set worker id → time of its last heartbeat in ms of the Redis clock, of one expert. */
+  heartbeats: (expert: string): string => `er:{workers-${expert}}:beats`,
+  /** Pub/sub channel on which one ingress process hears the live tokens of the requests it follows. */
+  liveChannel: (ingressId: string): string => `er:live:${ingressId}`,
+  /** Pub/sub channel on which the workers of one expert hear cancellations and new followers. */
+  controlChannel: (expert: string): string => `er:control:${expert}`,
+} as const;
+
+/** BullMQ's key prefix; with {@link expertQueueName} the keys are `er:{expert}:…`. */
+export const bullmqPrefix = "er";
+
+/** The BullMQ queue of one expert. */
+export function expertQueueName(expert: string): string {
+  return `{${expert}}`;
+}

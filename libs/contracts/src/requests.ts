@@ -1,0 +1,46 @@
+import type { DecisionRecord } from "./decision.js";
+import type { RequestId } from "./ids.js";
+import type { Terminal, Usage } from "./token-events.js";
+
+/** The engine endpoint a request is for. */
+export type Endpoint = "/v1/chat/completions" | "/v1/completions";
+
+/** Scheduling classes, most urgent first. */
+export const priorityClasses = ["interactive", "async", "batch"] as const;
+export type PriorityClass = (typeof priorityClasses)[number];
+
+/** The life of a request. The last four are final. */
+export const requestStatuses = ["queued", "in_progress", "completed", "failed", "cancelled", "expired"] as const;
+export type RequestStatus = (typeof requestStatuses)[number];
+
+/** Everything about one request that outlives the HTTP call; the `meta` hash in Redis. */
+export interface RequestRecord {
+  readonly id: RequestId;
+  /** `sync`: an open HTTP call waits for it, and its end cancels it. `job`: it lives on its own. */
+  readonly kind: "sync" | "job";
+  readonly endpoint: Endpoint;
+  /** The request body as the client sent it, model included. */
+  readonly body: Record<string, unknown>;
+  readonly decision: DecisionRecord;
+  readonly tenant: string;
+  readonly priorityClass: PriorityClass;
+  /** Unix time in ms. */
+  readonly createdAtMs: number;
+  /** Unix time in ms after which nobody wants the answer; undefined: no deadline. */
+  readonly deadlineAtMs?: number | undefined;
+  readonly metadata?: Record<string, string> | undefined;
+  /** The answer may be continued by another attempt behind what is written already: plain text, one choice. */
+  readonly continuable: boolean;
+  /** Somebody may have seen deltas of it, so a later attempt must not start over. */
+  readonly exposed: boolean;
+}
+
+/** A {@link RequestRecord} with what happened to it so far. */
+export interface RequestState extends RequestRecord {
+  readonly status: RequestStatus;
+  readonly attempts: number;
+  readonly startedAtMs?: number | undefined;
+  readonly finishedAtMs?: number | undefined;
+  readonly usage?: Usage | undefined;
+  readonly error?: Terminal["error"];
+}

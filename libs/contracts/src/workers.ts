@@ -1,0 +1,23 @@
+/** What a worker tells about itself with every heartbeat. */
+export interface WorkerReport {
+  readonly id: string;
+  readonly expert: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Unix time in ms. */
+  readonly startedAtMs: number;
+  readonly state: "starting" | "running" | "draining";
+  readonly engineHealthy: boolean;
+  readonly engineKind: string;
+  readonly engineModel: string;
+  /** Requests in flight, and how many may be. */
+  readonly running: number;
+  readonly concurrency: number;
+  /** Requests finished since the worker started. */
+  readonly finished: number;
+}
+
+/** A message on an expert's control channel. */
+export type ControlMessage =
+  | { readonly type: "cancel"; readonly id: string }
+  | { readonly type: "watch"; readonly id: string; readonly channel: string };

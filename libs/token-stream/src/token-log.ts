@@ -1,0 +1,107 @@
+import type {
+  AttemptMode,
+  ControlMessage,
+  Delta,
+  Position,
+  RequestId,
+  RequestRecord,
+  RequestState,
+  Terminal,
+} from "@expert-router/contracts";
+
+/** Where requests live: the `meta` hash. Written by whoever accepts a request, read by everyone. */
+export interface RequestStore {
+  /**
+   * Writes the record of a new request, which then has status `queued`. `liveChannel` names the channel of the
+   * ingress that waits for its tokens, so the first attempt publishes there without being asked.
+   */
+  create(record: RequestRecord, liveChannel?: string): Promise<void>;
+  /** The request as it stands, or undefined if it never was or has expired. */
+  read(id: RequestId): Promise<RequestState | undefined>;
+  /** Several at once, in the order asked. */
+  readMany(ids: readonly RequestId[]): Promise<(RequestState | undefined)[]>;
+  /** Job ids of a tenant, newest first, older than `before` where given. */
+  listJobs(tenant: string, options: { limit: number; before?: RequestId | undefined }): Promise<RequestId[]>;
+  /**
+   * Closes the log from outside: cancel, expiry, or failure to enqueue. Idempotent; answers whether this call
+   * was the one that closed it. The worker that runs it, if any, hears of it on the expert's control channel.
+   */
+  close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone">;
+}
+
+/** An attempt at a request, opened. */
+export interface OpenedAttempt {
+  readonly mode: AttemptMode;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  /** Undefined when the mode is `gone` or `closed`. */
+  readonly request?: RequestRecord | undefined;
+  /** What was accepted so far; empty unless the mode is `continue`. */
+  readonly accepted: readonly Delta[];
+  /** Undefined unless the mode is `fresh`, `continue` or `restart`. */
+  readonly writer?: AttemptWriter | undefined;
+}
+
+/** The pen of one attempt. Refused for good as soon as another attempt or a terminal entry is in the log. */
+export interface AttemptWriter {
+  /** Aborted when this attempt may not go on: fenced by another attempt, or the log was closed. */
+  readonly signal: AbortSignal;
+  /** Appends a delta; it is durable and on its way to followers within a few ms. False: await {@link drained} first. */
+  append(delta: Delta): boolean;
+  /** Resolves when the writer has room again. */
+  drained(): Promise<void>;
+  /** Writes what is left, then the terminal entry. `refused`: somebody else closed the log or took over. */
+  close(terminal: Terminal): Promise<"closed" | "refused">;
+  /** Writes what is left and leaves the log open for the next attempt, as on hand-back. */
+  release(): Promise<void>;
+}
+
+/** The writing side, one per worker process. */
+export interface TokenPublisher {
+  /**
+   * Opens the next attempt of a request. `engineContinues`: the engine can go on behind an accepted prefix.
+   * Past `maxAttempts` the mode is still given; the caller decides by `attempt`.
+   */
+  open(id: RequestId, options: { workerId: string; engineContinues: boolean }): Promise<OpenedAttempt>;
+  /** Obeys a message of the control channel, if it concerns an attempt that is open here. */
+  control(message: ControlMessage): void;
+  /** Flushes everything and stops. */
+  stop(): Promise<void>;
+}
+
+/** What a follower is told. Every call happens in the order of the log, without gap or repeat. */
+export interface TokenSink {
+  /**
+   * Deltas `first`, `first + 1`, … of attempt `epoch`. False: the reader is slow; nothing more comes until
+   * {@link Following.resume}, and then from the log.
+   */
+  deltas(epoch: number, first: number, deltas: readonly Delta[]): boolean;
+  /** What came before is void: an unexposed answer starts over. */
+  restart(): void;
+  /** The end; nothing comes after it. */
+  end(terminal: Terminal): void;
+  /** The log cannot be read (it has expired, or Redis is away for too long); nothing comes after it. */
+  fail(error: Error): void;
+}
+
+/** A running follow. */
+export interface Following {
+  /** Goes on after a sink said it was slow. */
+  resume(): void;
+  /** Stops; the sink hears nothing more. */
+  stop(): void;
+}
+
+/** The reading side, one per ingress process. */
+export interface TokenFollower {
+  /** This process's live channel, to be given to {@link RequestStore.create}. Subscribed once {@link start} resolved. */
+  readonly channel: string;
+  start(): Promise<void>;
+  /**
+   * Tells `sink` everything behind `after` (default: from the start), live or from the log. `owner`: the request was created
+   * with this process's channel, and not enqueued yet, so that nothing can be in the log. Otherwise the request is marked as
+   * exposed and its worker is asked to publish here too.
+   */
+  follow(id: RequestId, sink: TokenSink, options?: { after?: Position | undefined; owner?: boolean | undefined }): Following;
+  stop(): Promise<void>;
+}
