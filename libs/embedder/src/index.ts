@@ -1,1 +1,2 @@
-export {};
+export * from "./classifier.js";
+export * from "./expert-router.js";
