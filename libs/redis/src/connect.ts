@@ -1,0 +1,51 @@
+import { Redis, type RedisOptions } from "ioredis";
+
+/**
+ * How a connection behaves while Redis is away. `fail-fast`: commands reject within about a second, so that a
+ * client gets a 503 instead of silence. `wait`: commands are kept and sent after the reconnect, as a worker
+ * wants that has an answer to finish.
+ */
+export type ConnectionMode = "fail-fast" | "wait";
+
+const modes: Record<ConnectionMode, RedisOptions> = {
+  "fail-fast": { enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: 5_000 },
+  wait: { enableOfflineQueue: true, maxRetriesPerRequest: null },
+};
+
+/** ioredis options of a mode; reconnects for ever, at most 500 ms apart. */
+export function redisOptions(mode: ConnectionMode, name: string): RedisOptions {
+  return {
+    ...modes[mode],
+    connectionName: name,
+    retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 5), 500),
+  };
+}
+
+/**
+ * A connection to `url`. It is not connected yet; commands of a `wait` connection queue up, those of a
+ * `fail-fast` one reject until it is. `onError` hears connection errors, which ioredis would print otherwise.
+ */
+export function connectRedis(
+  url: string,
+  options: { mode: ConnectionMode; name: string; onError: (error: Error) => void },
+): Redis {
+  const redis = new Redis(url, redisOptions(options.mode, options.name));
+  redis.on("error", options.onError);
+  return redis;
+}
+
+/** Resolves when the connection is ready for commands; rejects after `timeoutMs`. */
+export async function awaitReady(redis: Redis, timeoutMs: number): Promise<void> {
+  if (redis.status === "ready") return;
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      redis.off("ready", ready);
+      reject(new Error(`Redis did not answer within ${timeoutMs} ms`));
+    }, timeoutMs);
+    const ready = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    redis.once("ready", ready);
+  });
+}
