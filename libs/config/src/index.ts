@@ -1,1 +1,21 @@
-export {};
+export {
+  childEnvironment,
+  readClientSettings,
+  readCommandSettings,
+  systemConfigPath,
+  type CommandSettings,
+} from "./command-settings.js";
+export { ConfigError } from "./config-error.js";
+export { logLevels, type Environment, type LogLevel } from "./environment.js";
+export { readIngressSettings, type IngressSettings } from "./ingress-settings.js";
+export { isLoopback } from "./loopback.js";
+export { masked, maskedUrl } from "./masked.js";
+export {
+  loadSystemConfig,
+  type EngineConfig,
+  type ExpertConfig,
+  type LoadOptions,
+  type RouterConfig,
+  type SystemConfig,
+} from "./system-config.js";
+export { readWorkerSettings, type WorkerSettings } from "./worker-settings.js";

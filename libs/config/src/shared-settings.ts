@@ -1,0 +1,45 @@
+import { resolve } from "node:path";
+import { logLevels, type EnvironmentReader, type LogLevel } from "./environment.js";
+import { loadSystemConfig, type LoadOptions, type SystemConfig } from "./system-config.js";
+
+/** Where Redis is when nothing says otherwise: its own default. */
+export const defaultRedisUrl = "redis://127.0.0.1:6379";
+
+/** What every process of the system reads. */
+export interface SharedSettings {
+  readonly redisUrl: string;
+  readonly logLevel: LogLevel;
+}
+
+/** `REDIS_URL` and `LOG_LEVEL`. */
+export function readShared(reader: EnvironmentReader): SharedSettings {
+  return {
+    redisUrl: readRedisUrl(reader) ?? defaultRedisUrl,
+    logLevel: readLogLevel(reader),
+  };
+}
+
+/** `LOG_LEVEL`. */
+export function readLogLevel(reader: EnvironmentReader): LogLevel {
+  return reader.oneOf("LOG_LEVEL", logLevels) ?? "info";
+}
+
+/** `REDIS_URL`, if set. */
+export function readRedisUrl(reader: EnvironmentReader): string | undefined {
+  return reader.url("REDIS_URL", ["redis:", "rediss:"]);
+}
+
+/** The file that `EXPERT_ROUTER_CONFIG` names; undefined if it has problems, which are then in the reader. */
+export function readSystem(reader: EnvironmentReader, options?: LoadOptions): SystemConfig | undefined {
+  return reader.collect(() => loadSystemConfig(configPath(reader), options));
+}
+
+/** Absolute path of `EXPERT_ROUTER_CONFIG`. */
+export function configPath(reader: EnvironmentReader): string {
+  return resolve(reader.text("EXPERT_ROUTER_CONFIG") ?? "expert-router.yaml");
+}
+
+/** Absolute path of `EXPERT_ROUTER_DATA_DIR`. */
+export function dataDir(reader: EnvironmentReader): string {
+  return resolve(reader.text("EXPERT_ROUTER_DATA_DIR") ?? ".expert-router");
+}

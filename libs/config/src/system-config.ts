@@ -1,0 +1,159 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import type { EngineKind } from "@expert-router/contracts";
+import { ConfigError } from "./config-error.js";
+import { schemaProblems } from "./schema-problems.js";
+import { systemRuleProblems, type Problem } from "./system-rules.js";
+import { systemSchema, type ExpertEntry, type SystemFile } from "./system-schema.js";
+import { YamlSource } from "./yaml-source.js";
+
+/** The inference server of an expert. */
+export interface EngineConfig {
+  readonly kind: EngineKind;
+  /** Base URL, without a trailing slash. */
+  readonly url: string;
+  /** The model's name at the server. */
+  readonly model: string;
+  /** Requests that one worker may have in flight at the server. */
+  readonly concurrency: number;
+  readonly apiKey?: string | undefined;
+  /** Silence before the first token after which an attempt is given up. */
+  readonly firstTokenTimeoutMs: number;
+  /** Silence between two tokens after which an attempt is given up. */
+  readonly interTokenTimeoutMs: number;
+}
+
+/** One specialised model and what it answers. */
+export interface ExpertConfig {
+  readonly id: string;
+  readonly description?: string | undefined;
+  /** Labels of the router artifact that it answers. */
+  readonly domains: string[];
+  /** Clusters of an unlabelled artifact that it answers. */
+  readonly clusters: number[];
+  readonly engine: EngineConfig;
+}
+
+/** How prompts are classified. */
+export interface RouterConfig {
+  /** Absolute path of the artifact's folder. */
+  readonly artifact: string;
+  /** Confidence below it sends a prompt to the fallback. */
+  readonly threshold: number;
+  /** How much probability may be given up for a shorter wait. */
+  readonly spillMargin: number;
+}
+
+/** expert-router.yaml: what all processes of one system share. */
+export interface SystemConfig {
+  /** Absolute path of the file. */
+  readonly path: string;
+  /** Undefined only with a single expert. */
+  readonly router?: RouterConfig | undefined;
+  /** Id of the generalist. */
+  readonly fallback: string;
+  readonly experts: ExpertConfig[];
+  readonly limits: { readonly maxQueuedPerExpert: number; readonly maxAttempts: number };
+  /** Seconds that finished work is kept. */
+  readonly retention: { readonly syncS: number; readonly jobsS: number };
+}
+
+/** A worker has no use for the artifact, and its machine may not hold it. */
+export interface LoadOptions {
+  readonly needsArtifact?: boolean;
+}
+
+/**
+ * Reads and checks expert-router.yaml; relative paths in it are relative to its folder.
+ * @throws ConfigError with every problem of the file.
+ */
+export function loadSystemConfig(path: string, options: LoadOptions = {}): SystemConfig {
+  const absolute = resolve(path);
+  const source = new YamlSource(readText(absolute));
+  if (source.problems.length > 0) throw new ConfigError(absolute, source.problems);
+  const parsed = systemSchema.safeParse(source.value);
+  const problems = [
+    ...(parsed.success ? [] : schemaProblems(systemSchema, parsed.error)),
+    ...systemRuleProblems(source.value),
+    ...((options.needsArtifact ?? true) ? artifactProblems(source.value, dirname(absolute)) : []),
+  ];
+  if (!parsed.success || problems.length > 0) {
+    throw new ConfigError(
+      absolute,
+      problems.map((problem) => sentence(problem, source)),
+    );
+  }
+  return toSystemConfig(parsed.data, absolute);
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    const reason = missing ? "there is no such file" : (error as Error).message;
+    throw new ConfigError(path, [`${reason}; EXPERT_ROUTER_CONFIG names the file to use`]);
+  }
+}
+
+/** `line 12: experts[1].engine.kind: …` */
+function sentence({ path, message }: Problem, source: YamlSource): string {
+  const line = source.lineOf(path);
+  const key = path
+    .map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`))
+    .join("")
+    .slice(1);
+  return `${line === undefined ? "" : `line ${line}: `}${key === "" ? "the file" : key}: ${message}`;
+}
+
+function artifactProblems(value: unknown, folder: string): Problem[] {
+  const artifact = (value as { router?: { artifact?: unknown } } | null | undefined)?.router?.artifact;
+  if (typeof artifact !== "string" || artifact === "") return [];
+  const manifest = join(resolve(folder, artifact), "router.json");
+  if (existsSync(manifest)) return [];
+  const advice = "'expert-router train' makes an artifact";
+  return [
+    {
+      path: ["router", "artifact"],
+      message: `there is no router artifact: ${manifest} is missing; ${advice}`,
+    },
+  ];
+}
+
+function toSystemConfig(file: SystemFile, path: string): SystemConfig {
+  const { router, limits, retention } = file;
+  return {
+    path,
+    ...(router !== undefined && {
+      router: {
+        artifact: resolve(dirname(path), router.artifact),
+        threshold: router.threshold,
+        spillMargin: router.spill_margin,
+      },
+    }),
+    fallback: file.fallback,
+    experts: file.experts.map(toExpertConfig),
+    limits: { maxQueuedPerExpert: limits.max_queued_per_expert, maxAttempts: limits.max_attempts },
+    retention: { syncS: retention.sync_s, jobsS: retention.jobs_s },
+  };
+}
+
+function toExpertConfig({ engine, ...expert }: ExpertEntry): ExpertConfig {
+  return {
+    ...expert,
+    engine: {
+      kind: engine.kind,
+      url: withoutTrailingSlash(engine.url),
+      model: engine.model,
+      concurrency: engine.concurrency,
+      ...(engine.api_key !== undefined && { apiKey: engine.api_key }),
+      firstTokenTimeoutMs: engine.first_token_timeout_ms,
+      interTokenTimeoutMs: engine.inter_token_timeout_ms,
+    },
+  };
+}
+
+/** Paths are appended to it. */
+export function withoutTrailingSlash(url: string): string {
+  return url.replace(/\/+$/, "");
+}

@@ -1,0 +1,56 @@
+import { engineKinds } from "@expert-router/contracts";
+import { z } from "zod";
+
+const httpUrl = z.url({ protocol: /^https?$/, error: "expected an http:// or https:// URL" });
+const milliseconds = z.int().min(1).max(3_600_000);
+
+/** `experts[].engine` */
+const engineSchema = z.strictObject({
+  kind: z.enum(engineKinds),
+  url: httpUrl,
+  model: z.string().min(1),
+  concurrency: z.int().min(1).max(100_000).default(64),
+  api_key: z.string().min(1).optional(),
+  first_token_timeout_ms: milliseconds.default(120_000),
+  inter_token_timeout_ms: milliseconds.default(30_000),
+});
+
+/** `experts[]` */
+const expertSchema = z.strictObject({
+  id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, {
+    error: "expected lower-case letters, digits and dashes, at most 64, the first no dash",
+  }),
+  description: z.string().optional(),
+  domains: z.array(z.string().min(1)).default([]),
+  clusters: z.array(z.int().min(0)).default([]),
+  engine: engineSchema,
+});
+
+/** The keys of expert-router.yaml, as they are written there. Rules between keys are in `system-rules`. */
+export const systemSchema = z.strictObject({
+  router: z
+    .strictObject({
+      artifact: z.string().min(1),
+      threshold: z.number().min(0).max(1).default(0.45),
+      spill_margin: z.number().min(0).max(1).default(0.1),
+    })
+    .optional(),
+  fallback: z.string().min(1),
+  experts: z.array(expertSchema).min(1, { error: "expected at least one expert" }).max(1_000),
+  limits: z
+    .strictObject({
+      max_queued_per_expert: z.int().min(1).max(10_000_000).default(10_000),
+      max_attempts: z.int().min(1).max(100).default(3),
+    })
+    .prefault({}),
+  retention: z
+    .strictObject({
+      sync_s: z.int().min(1).max(31_536_000).default(600),
+      jobs_s: z.int().min(1).max(31_536_000).default(86_400),
+    })
+    .prefault({}),
+});
+
+/** expert-router.yaml after validation, defaults filled in. */
+export type SystemFile = z.infer<typeof systemSchema>;
+export type ExpertEntry = SystemFile["experts"][number];
