@@ -1,1 +1,12 @@
-export * from "./token-log.js";
+export { RedisRequestStore, type Retention } from "./redis-request-store.js";
+export { RedisTokenFollower, type FollowerOptions } from "./redis-token-follower.js";
+export { RedisTokenPublisher, type PublisherOptions } from "./redis-token-publisher.js";
+export type {
+  AttemptWriter,
+  Following,
+  OpenedAttempt,
+  RequestStore,
+  TokenFollower,
+  TokenPublisher,
+  TokenSink,
+} from "./token-log.js";

@@ -38,7 +38,7 @@ export interface OpenedAttempt {
   readonly request?: RequestRecord | undefined;
   /** What was accepted so far; empty unless the mode is `continue`. */
   readonly accepted: readonly Delta[];
-  /** Undefined unless the mode is `fresh`, `continue` or `restart`. */
+  /** Undefined when the mode is `gone` or `closed`; when it is `interrupted`, only good to close the log with. */
   readonly writer?: AttemptWriter | undefined;
 }
 

@@ -1,0 +1,114 @@
+import { redisKeys, type Delta, type RequestId, type Terminal } from "@expert-router/contracts";
+import type { Redis } from "ioredis";
+import { closeArguments, type Retention } from "./redis-request-store.js";
+import type { RedisTokenPublisher } from "./redis-token-publisher.js";
+import { closeScript } from "./scripts.js";
+import type { AttemptWriter } from "./token-log.js";
+
+/** Deltas that may wait for a flush before the engine is asked to hold on. */
+const maxPending = 1_024;
+
+/** {@link AttemptWriter} whose flushes are coalesced by a {@link RedisTokenPublisher}. */
+export class RedisAttemptWriter implements AttemptWriter {
+  readonly logKey: string;
+  private readonly aborter = new AbortController();
+  private pending: Delta[] = [];
+  /** Sequence number of the last delta that was taken for an entry. */
+  private seq = 0;
+  private channelList: string;
+  private room: { promise: Promise<void>; resolve: () => void } | undefined;
+
+  constructor(
+    private readonly redis: Redis,
+    readonly id: RequestId,
+    private readonly epoch: number,
+    channels: readonly string[],
+    private readonly publisher: RedisTokenPublisher,
+    private readonly retention: Retention,
+  ) {
+    this.logKey = redisKeys.log(id);
+    this.channelList = channels.join(" ");
+  }
+
+  get signal(): AbortSignal {
+    return this.aborter.signal;
+  }
+
+  /** The live channels to publish on, separated by spaces. */
+  get channels(): string {
+    return this.channelList;
+  }
+
+  /** Whether no delta was written so far. */
+  get nothingShown(): boolean {
+    return this.seq === 0;
+  }
+
+  append(delta: Delta): boolean {
+    if (this.signal.aborted) return true;
+    if (this.pending.push(delta) === 1) this.publisher.markDirty(this);
+    return this.pending.length < maxPending;
+  }
+
+  async drained(): Promise<void> {
+    if (this.pending.length < maxPending || this.signal.aborted) return;
+    if (this.room === undefined) {
+      let resolve = (): void => {};
+      const promise = new Promise<void>((done) => (resolve = done));
+      this.room = { promise, resolve };
+    }
+    await this.room.promise;
+  }
+
+  async close(terminal: Terminal): Promise<"closed" | "refused"> {
+    if (this.signal.aborted) {
+      this.publisher.forget(this);
+      return "refused";
+    }
+    // An entry on its way is ahead on the same connection; what is still pending travels with the terminal entry.
+    const last = this.pending.length === 0 ? undefined : this.takeEntry();
+    this.publisher.forget(this);
+    const keys = [redisKeys.meta(this.id), this.logKey];
+    const args = closeArguments(this.id, terminal, this.publisher.now(), this.retention, {
+      epoch: this.epoch,
+      firstSeq: last?.firstSeq ?? 0,
+      entryId: last?.id ?? "",
+      json: last?.json ?? "",
+    });
+    const [result] = (await closeScript.run(this.redis, keys, args)) as [string];
+    return result === "closed" ? "closed" : "refused";
+  }
+
+  async release(): Promise<void> {
+    await this.publisher.flushed(this);
+    this.publisher.forget(this);
+  }
+
+  /** Publishes to one channel more. What was published before, its follower reads in the log. */
+  watch(channel: string): void {
+    if (!` ${this.channelList} `.includes(` ${channel} `)) this.channelList = `${this.channelList} ${channel}`.trim();
+  }
+
+  /** Ends this attempt's right to write. */
+  abort(reason: string): void {
+    this.pending = [];
+    this.publisher.forget(this);
+    this.aborter.abort(new Error(reason));
+    this.entryDone();
+  }
+
+  /** What is pending, as one log entry and as the head of a live frame. */
+  takeEntry(): { header: string; id: string; json: string; firstSeq: number } {
+    const firstSeq = this.seq + 1;
+    this.seq += this.pending.length;
+    const json = JSON.stringify(this.pending);
+    this.pending = [];
+    return { header: `${this.id} ${this.epoch} ${firstSeq}`, id: `${this.epoch}-${this.seq}`, json, firstSeq };
+  }
+
+  /** The entry taken last is in the log. */
+  entryDone(): void {
+    this.room?.resolve();
+    this.room = undefined;
+  }
+}

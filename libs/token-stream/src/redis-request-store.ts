@@ -1,0 +1,112 @@
+import {
+  redisKeys,
+  type ControlMessage,
+  type RequestId,
+  type RequestRecord,
+  type RequestState,
+  type Terminal,
+} from "@expert-router/contracts";
+import type { Redis } from "ioredis";
+import { encodeTime } from "ulid";
+import { fromRequestHash, toRequestHash } from "./request-hash.js";
+import { closeScript } from "./scripts.js";
+import type { RequestStore } from "./token-log.js";
+
+/** How long finished requests are kept, in ms. */
+export interface Retention {
+  readonly syncMs: number;
+  readonly jobsMs: number;
+}
+
+/** A request that never reaches its end is forgotten this long after its deadline, or after its creation. */
+const unfinishedTtlMs = { sync: 86_400_000, job: 8 * 86_400_000 } as const;
+
+/** {@link RequestStore} in Redis. */
+export class RedisRequestStore implements RequestStore {
+  constructor(
+    private readonly redis: Redis,
+    private readonly options: { readonly retention: Retention; readonly now?: () => number },
+  ) {}
+
+  async create(record: RequestRecord, liveChannel?: string): Promise<void> {
+    const ttlMs = Math.max(0, (record.deadlineAtMs ?? 0) - record.createdAtMs) + unfinishedTtlMs[record.kind];
+    const writes = this.redis
+      .pipeline()
+      .hset(redisKeys.meta(record.id), toRequestHash(record, liveChannel))
+      .pexpire(redisKeys.meta(record.id), ttlMs);
+    if (record.kind === "job") {
+      const index = redisKeys.jobIndex(record.tenant);
+      const keptMs = ttlMs + this.options.retention.jobsMs;
+      writes
+        .zadd(index, 0, record.id)
+        .zremrangebylex(index, "-", `(req_${encodeTime(Math.max(0, this.now() - keptMs), 10)}`)
+        .pexpire(index, keptMs);
+    }
+    for (const [error] of (await writes.exec()) ?? []) if (error) throw error;
+  }
+
+  async read(id: RequestId): Promise<RequestState | undefined> {
+    return fromRequestHash(await this.redis.hgetall(redisKeys.meta(id)));
+  }
+
+  async readMany(ids: readonly RequestId[]): Promise<(RequestState | undefined)[]> {
+    return Promise.all(ids.map((id) => this.read(id)));
+  }
+
+  async listJobs(
+    tenant: string,
+    options: { limit: number; before?: RequestId | undefined },
+  ): Promise<RequestId[]> {
+    const from = options.before === undefined ? "+" : `(${options.before}`;
+    const ids = await this.redis.zrevrangebylex(redisKeys.jobIndex(tenant), from, "-", "LIMIT", 0, options.limit);
+    return ids as RequestId[];
+  }
+
+  async close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone"> {
+    const keys = [redisKeys.meta(id), redisKeys.log(id)];
+    const args = closeArguments(id, terminal, this.now(), this.options.retention);
+    const [result, expert] = (await closeScript.run(this.redis, keys, args)) as ["closed" | "already-closed" | "gone", string];
+    if (result === "closed") {
+      const message: ControlMessage = { type: "cancel", id };
+      await this.redis.publish(redisKeys.controlChannel(expert), JSON.stringify(message));
+    }
+    return result;
+  }
+
+  private now(): number {
+    return (this.options.now ?? Date.now)();
+  }
+}
+
+/** The last deltas of an attempt, written together with its terminal entry. */
+export interface LastDeltas {
+  readonly epoch: number;
+  readonly firstSeq: number;
+  /** Empty if all deltas were appended before. */
+  readonly entryId: string;
+  readonly json: string;
+}
+
+/** ARGV of the close script. Without `attempt` the log is closed from outside, whoever writes it. */
+export function closeArguments(
+  id: RequestId,
+  terminal: Terminal,
+  nowMs: number,
+  retention: Retention,
+  attempt?: LastDeltas,
+): (string | number)[] {
+  return [
+    id,
+    terminal.status,
+    JSON.stringify(terminal),
+    nowMs,
+    retention.syncMs,
+    retention.jobsMs,
+    attempt?.epoch ?? "",
+    attempt?.firstSeq ?? "",
+    attempt?.entryId ?? "",
+    attempt?.json ?? "",
+    terminal.usage === undefined ? "" : JSON.stringify(terminal.usage),
+    terminal.error === undefined ? "" : JSON.stringify(terminal.error),
+  ];
+}

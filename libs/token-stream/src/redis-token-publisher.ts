@@ -1,0 +1,208 @@
+import {
+  redisKeys,
+  type AttemptMode,
+  type ControlMessage,
+  type Delta,
+  type RequestId,
+} from "@expert-router/contracts";
+import type { Redis } from "ioredis";
+import { parseLogEntry } from "./log-entries.js";
+import { RedisAttemptWriter } from "./redis-attempt-writer.js";
+import type { Retention } from "./redis-request-store.js";
+import { fromRequestHash, hashFromPairs } from "./request-hash.js";
+import { appendScript, openScript } from "./scripts.js";
+import type { OpenedAttempt, TokenPublisher } from "./token-log.js";
+
+/** Settings of a {@link RedisTokenPublisher}. */
+export interface PublisherOptions {
+  readonly retention: Retention;
+  /** Least time between two flushes, and the most that an answer's first token waits. Default 2 ms. */
+  readonly minFlushMs?: number;
+  /** The interval grows with the attempts that write, up to this. Default 25 ms. */
+  readonly maxFlushMs?: number;
+  readonly now?: () => number;
+}
+
+/** Attempts written by one script call; bounds how long a flush keeps Redis from others (about 1 ms). */
+const attemptsPerScript = 256;
+/** Flush interval that each open attempt adds, in ms: at 1,000 attempts an entry holds what 20 ms bring. */
+const flushMsPerAttempt = 0.02;
+
+/**
+ * {@link TokenPublisher} in Redis. Deltas of all attempts are coalesced: one script call appends them to their logs
+ * and publishes what was accepted. Only one flush is on its way at a time, so that a slow Redis makes the batches
+ * larger and not the queue longer.
+ */
+export class RedisTokenPublisher implements TokenPublisher {
+  private readonly open_ = new Map<RequestId, RedisAttemptWriter>();
+  /** Attempts that wait for the next flush; `first` are those that have shown nothing yet. */
+  private readonly dirty = new Set<RedisAttemptWriter>();
+  private readonly first = new Set<RedisAttemptWriter>();
+  private timer: NodeJS.Timeout | undefined;
+  private timerIsForFirst = false;
+  private lastFullFlushMs = 0;
+  private flushing: Promise<void> | undefined;
+
+  constructor(
+    private readonly redis: Redis,
+    private readonly options: PublisherOptions,
+  ) {}
+
+  async open(id: RequestId, options: { workerId: string; engineContinues: boolean }): Promise<OpenedAttempt> {
+    const keys = [redisKeys.meta(id), redisKeys.log(id)];
+    const reply = await openScript.run(this.redis, keys, [
+      id,
+      options.workerId,
+      options.engineContinues ? 1 : 0,
+      this.now(),
+    ]);
+    const [mode, epoch, attempt, live, pairs] = reply as [AttemptMode, number, number, string, string[]];
+    if (mode === "gone" || mode === "closed") return { mode, attempt: 0, accepted: [] };
+    const request = fromRequestHash(hashFromPairs(pairs));
+    if (request === undefined) throw new Error(`the record of ${id} is incomplete`);
+    const writer = new RedisAttemptWriter(this.redis, id, epoch, live === "" ? [] : live.split(" "), this, this.options.retention);
+    this.open_.set(id, writer);
+    return {
+      mode,
+      attempt,
+      request,
+      accepted: mode === "continue" ? await this.acceptedDeltas(id, epoch) : [],
+      writer,
+    };
+  }
+
+  control(message: ControlMessage): void {
+    const writer = this.open_.get(message.id as RequestId);
+    if (writer === undefined) return;
+    if (message.type === "watch") writer.watch(message.channel);
+    else writer.abort("the log was closed");
+  }
+
+  async stop(): Promise<void> {
+    while (this.dirty.size > 0 || this.flushing !== undefined) {
+      await (this.flushing ?? this.flush());
+    }
+    clearTimeout(this.timer);
+  }
+
+  /** For writers: something waits to be flushed. */
+  markDirty(writer: RedisAttemptWriter): void {
+    this.dirty.add(writer);
+    if (writer.nothingShown) this.first.add(writer);
+    this.schedule();
+  }
+
+  /** For writers: the attempt needs no further flush. */
+  forget(writer: RedisAttemptWriter): void {
+    this.dirty.delete(writer);
+    this.first.delete(writer);
+    if (this.open_.get(writer.id) === writer) this.open_.delete(writer.id);
+  }
+
+  /** For writers: the time, as the publisher sees it. */
+  now(): number {
+    return (this.options.now ?? Date.now)();
+  }
+
+  /** For writers: resolves when what was marked dirty before the call has been flushed. */
+  async flushed(writer: RedisAttemptWriter): Promise<void> {
+    while (this.dirty.has(writer)) await (this.flushing ?? this.flush());
+    await this.flushing;
+  }
+
+  private schedule(): void {
+    if (this.flushing !== undefined) return;
+    const urgent = this.first.size > 0;
+    if (this.timer !== undefined) {
+      if (!urgent || this.timerIsForFirst) return;
+      clearTimeout(this.timer);
+    }
+    this.timerIsForFirst = urgent;
+    this.timer = setTimeout(() => void this.flush(), urgent ? this.minFlushMs : this.relaxedFlushMs);
+  }
+
+  private get minFlushMs(): number {
+    return this.options.minFlushMs ?? 2;
+  }
+
+  private get relaxedFlushMs(): number {
+    return Math.min(this.options.maxFlushMs ?? 25, Math.max(this.minFlushMs, this.open_.size * flushMsPerAttempt));
+  }
+
+  /** Flushes first tokens, and all that is dirty once the relaxed interval is over. Never rejects. */
+  private flush(): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const nowMs = performance.now();
+    const full = this.first.size === 0 || nowMs - this.lastFullFlushMs >= this.relaxedFlushMs;
+    if (full) this.lastFullFlushMs = nowMs;
+    const batch = [...(full ? this.dirty : this.first)];
+    for (const writer of batch) {
+      this.dirty.delete(writer);
+      this.first.delete(writer);
+    }
+    this.flushing = this.write(batch).finally(() => {
+      this.flushing = undefined;
+      if (this.dirty.size > 0) this.schedule();
+    });
+    return this.flushing;
+  }
+
+  private async write(batch: readonly RedisAttemptWriter[]): Promise<void> {
+    const byChannels = new Map<string, RedisAttemptWriter[]>();
+    for (const writer of batch) {
+      const channels = writer.channels;
+      const group = byChannels.get(channels);
+      if (group === undefined) byChannels.set(channels, [writer]);
+      else group.push(writer);
+    }
+    const calls: Promise<void>[] = [];
+    for (const [channels, writers] of byChannels) {
+      for (let from = 0; from < writers.length; from += attemptsPerScript) {
+        calls.push(this.append(channels, writers.slice(from, from + attemptsPerScript)));
+      }
+    }
+    await Promise.all(calls);
+  }
+
+  private async append(channels: string, writers: readonly RedisAttemptWriter[]): Promise<void> {
+    const keys: string[] = [];
+    const args: string[] = [channels];
+    for (const writer of writers) {
+      const entry = writer.takeEntry();
+      keys.push(writer.logKey);
+      args.push(entry.header, entry.id, entry.json);
+    }
+    try {
+      const refused = (await appendScript.run(this.redis, keys, args)) as (number | string)[];
+      for (let i = 0; i < refused.length; i += 2) {
+        const at = refused[i] as number;
+        const reason = String(refused[i + 1]);
+        await this.settleRefusal(writers[at] as RedisAttemptWriter, args[3 * at + 2] as string, reason);
+      }
+      for (const writer of writers) writer.entryDone();
+    } catch (error) {
+      for (const writer of writers) writer.abort(`the log could not be written: ${String(error)}`);
+    }
+  }
+
+  /**
+   * A refused entry means that somebody else owns the log now, unless the very entry is in it: then the connection
+   * broke after Redis had run the script, and the client library sent it again.
+   */
+  private async settleRefusal(writer: RedisAttemptWriter, entryId: string, reason: string): Promise<void> {
+    const found = await this.redis.xrange(writer.logKey, entryId, entryId);
+    if (found.length === 0) writer.abort(`the log refused an entry: ${reason}`);
+  }
+
+  /** What earlier attempts wrote, behind the last restart. */
+  private async acceptedDeltas(id: RequestId, epoch: number): Promise<Delta[]> {
+    let deltas: Delta[] = [];
+    for (const [entryId, fields] of await this.redis.xrange(redisKeys.log(id), "-", `(${epoch}-0`)) {
+      const entry = parseLogEntry(entryId, fields);
+      if (entry.type === "deltas") deltas.push(...entry.deltas);
+      else if (entry.type === "opening" && entry.mode === "restart") deltas = [];
+    }
+    return deltas;
+  }
+}

@@ -1,0 +1,42 @@
+import type { RequestRecord, RequestState, RequestStatus, Terminal, Usage } from "@expert-router/contracts";
+
+/** The `meta` hash of a request. `record` holds what never changes; scripts read and write the rest. */
+export function toRequestHash(record: RequestRecord, liveChannel: string | undefined): Record<string, string> {
+  const { body, continuable, exposed, ...fixed } = record;
+  return {
+    status: "queued",
+    kind: record.kind,
+    expert: record.decision.expert,
+    record: JSON.stringify(fixed),
+    body: JSON.stringify(body),
+    continuable: continuable ? "1" : "0",
+    exposed: exposed ? "1" : "0",
+    live: liveChannel ?? "",
+  };
+}
+
+/** The request written in `hash`, or undefined where it holds none. */
+export function fromRequestHash(hash: Readonly<Record<string, string>>): RequestState | undefined {
+  if (hash["record"] === undefined || hash["body"] === undefined) return undefined;
+  const fixed = JSON.parse(hash["record"]) as Omit<RequestRecord, "body" | "continuable" | "exposed">;
+  return {
+    ...fixed,
+    body: JSON.parse(hash["body"]) as Record<string, unknown>,
+    continuable: hash["continuable"] === "1",
+    exposed: hash["exposed"] === "1",
+    status: hash["status"] as RequestStatus,
+    attempts: Number(hash["attempts"] ?? 0),
+    startedAtMs: hash["startedAtMs"] === undefined ? undefined : Number(hash["startedAtMs"]),
+    finishedAtMs: hash["finishedAtMs"] === undefined ? undefined : Number(hash["finishedAtMs"]),
+    usage: hash["usage"] === undefined ? undefined : (JSON.parse(hash["usage"]) as Usage),
+    error: hash["error"] === undefined ? undefined : (JSON.parse(hash["error"]) as Terminal["error"]),
+  };
+}
+
+/** A hash from Redis's flat reply `[field, value, …]`. */
+export function hashFromPairs(pairs: readonly string[]): Record<string, string> {
+  const hash: Record<string, string> = {};
+  for (let i = 0; i + 1 < pairs.length; i += 2) hash[pairs[i] as string] = pairs[i + 1] as string;
+  return hash;
+}
+

@@ -1,0 +1,120 @@
+import { formatPosition, terminalPosition } from "@expert-router/contracts";
+import { LuaScript } from "@expert-router/redis";
+
+/**
+ * The state changes of a request, each atomic. KEYS are always the request's `meta` hash and `log` stream,
+ * which share a hash tag. Live frames are published inside the scripts, so that no follower hears of anything
+ * that the log has not accepted. A frame is a line; a message is one or more lines:
+ *
+ *     D <id> <epoch> <first seq> <deltas JSON>                deltas were appended
+ *     O <id> <epoch> <mode> <last position before>            an attempt after the first was opened
+ *     E <id> <last position> <terminal JSON>                  the log was closed
+ */
+const terminalId = formatPosition(terminalPosition);
+
+const publishLua = `
+local function publish(channels, payload)
+  for channel in string.gmatch(channels, '%S+') do redis.call('PUBLISH', channel, payload) end
+end
+local function last_id(log)
+  local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
+  return last[1] and last[1][1] or '0-0'
+end
+`;
+
+/**
+ * Opens the next attempt. ARGV: request id, worker id, '1' if the engine continues, now in ms.
+ * Answers `{mode}` for gone and closed, else `{mode, epoch, attempt, live channels, HGETALL meta}`.
+ */
+export const openScript = new LuaScript(`${publishLua}
+local meta, log = KEYS[1], KEYS[2]
+if redis.call('HEXISTS', meta, 'status') == 0 then return {'gone'} end
+local before = last_id(log)
+if before == '${terminalId}' then return {'closed'} end
+local openings = tonumber(string.match(before, '^(%d+)'))
+local epoch = openings + 1
+local written = redis.call('XLEN', log) > openings
+local mode = 'fresh'
+if written then
+  if redis.call('HGET', meta, 'continuable') == '1' and ARGV[3] == '1' then mode = 'continue'
+  elseif redis.call('HGET', meta, 'exposed') ~= '1' then mode = 'restart'
+  else mode = 'interrupted' end
+end
+local attempt = redis.call('HINCRBY', meta, 'attempts', 1)
+redis.call('HSET', meta, 'status', 'in_progress', 'worker', ARGV[2])
+redis.call('HSETNX', meta, 'startedAtMs', ARGV[4])
+redis.call('XADD', log, epoch .. '-0', 'o', mode)
+redis.call('PEXPIRE', log, redis.call('PTTL', meta))
+if mode == 'restart' then redis.call('HSET', meta, 'base', epoch) end
+local live = redis.call('HGET', meta, 'live') or ''
+if epoch > 1 then publish(live, 'O ' .. ARGV[1] .. ' ' .. epoch .. ' ' .. mode .. ' ' .. before) end
+return {mode, epoch, attempt, live, redis.call('HGETALL', meta)}
+`);
+
+/**
+ * Appends deltas of many attempts that publish to the same channels. KEYS: a log each (one slot, or no cluster).
+ * ARGV: channels, then three for each log: `<id> <epoch> <first seq>`, entry id, deltas JSON.
+ * Answers the refused ones: index from 0 and reason, in turn.
+ */
+export const appendScript = new LuaScript(`${publishLua}
+local lines, refused = {}, {}
+for i, log in ipairs(KEYS) do
+  local at = 3 * i - 1
+  local added = redis.pcall('XADD', log, 'NOMKSTREAM', ARGV[at + 1], 'd', ARGV[at + 2])
+  if type(added) == 'string' then
+    lines[#lines + 1] = 'D ' .. ARGV[at] .. ' ' .. ARGV[at + 2]
+  else
+    refused[#refused + 1] = i - 1
+    refused[#refused + 1] = type(added) == 'table' and added.err or 'the log is gone'
+  end
+end
+if #lines > 0 then publish(ARGV[1], table.concat(lines, '\\n')) end
+return refused
+`);
+
+/**
+ * Closes the log. ARGV: request id, status, terminal JSON, now in ms, retention in ms of a sync request and of a job,
+ * epoch of the attempt that closes ('' from outside), then of its last deltas `<first seq>`, entry id, JSON ('' if none),
+ * usage JSON, error JSON ('' if none). Answers `{closed | already-closed | refused | gone, expert, status}`.
+ */
+export const closeScript = new LuaScript(`${publishLua}
+local meta, log = KEYS[1], KEYS[2]
+local fields = redis.call('HMGET', meta, 'status', 'kind', 'expert', 'live')
+if not fields[1] then return {'gone'} end
+local last = last_id(log)
+if last == '${terminalId}' then return {'already-closed', fields[3], fields[1]} end
+local payload = ''
+if ARGV[7] ~= '' then
+  if string.match(last, '^(%d+)') ~= ARGV[7] then return {'refused', fields[3], fields[1]} end
+  if ARGV[9] ~= '' then
+    redis.call('XADD', log, ARGV[9], 'd', ARGV[10])
+    payload = 'D ' .. ARGV[1] .. ' ' .. ARGV[7] .. ' ' .. ARGV[8] .. ' ' .. ARGV[10] .. '\\n'
+    last = ARGV[9]
+  end
+end
+redis.call('XADD', log, '${terminalId}', 't', ARGV[3])
+redis.call('HSET', meta, 'status', ARGV[2], 'finishedAtMs', ARGV[4])
+if ARGV[11] ~= '' then redis.call('HSET', meta, 'usage', ARGV[11]) end
+if ARGV[12] ~= '' then redis.call('HSET', meta, 'error', ARGV[12]) end
+local retention = fields[2] == 'job' and ARGV[6] or ARGV[5]
+redis.call('PEXPIRE', meta, retention)
+redis.call('PEXPIRE', log, retention)
+publish(fields[4] or '', payload .. 'E ' .. ARGV[1] .. ' ' .. last .. ' ' .. ARGV[3])
+return {'closed', fields[3], ARGV[2]}
+`);
+
+/**
+ * Registers a follower. ARGV: its live channel. KEYS: meta only. From now on the request is exposed: no attempt
+ * may void what an earlier one wrote. Answers `{status, expert, first epoch that counts}` or nil if gone.
+ */
+export const watchScript = new LuaScript(`
+local meta = KEYS[1]
+local fields = redis.call('HMGET', meta, 'status', 'expert', 'base', 'live')
+if not fields[1] then return false end
+redis.call('HSET', meta, 'exposed', '1')
+local live = fields[4] or ''
+if not string.find(' ' .. live .. ' ', ' ' .. ARGV[1] .. ' ', 1, true) then
+  redis.call('HSET', meta, 'live', live == '' and ARGV[1] or live .. ' ' .. ARGV[1])
+end
+return {fields[1], fields[2], fields[3] or '0'}
+`);
