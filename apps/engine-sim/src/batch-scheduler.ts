@@ -1,0 +1,127 @@
+import type { Generation } from "./generation.js";
+import { RequestError } from "./request-error.js";
+
+/** What the scheduler needs of the simulator's options. */
+export interface BatchSchedulerOptions {
+  readonly maxNumSeqs: number;
+  readonly timeToFirstTokenMs: number;
+  readonly interTokenLatencyMs: number;
+  readonly timeFactorUnderLoad: number;
+  /** A monotonic clock in ms. */
+  readonly now: () => number;
+}
+
+const maxWaiting = 100_000;
+
+/** The figures of the metrics page. */
+export interface SchedulerFigures {
+  readonly running: number;
+  readonly waiting: number;
+  readonly cacheUsage: number;
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  readonly finished: number;
+  readonly abandoned: number;
+}
+
+/** Tokens of context a sequence may hold before the simulated key-value cache would be full. */
+const cacheTokensPerSequence = 4096;
+
+/**
+ * Continuous batching: up to `maxNumSeqs` generations run side by side, the others wait in order of arrival. One
+ * ticker drives all of them, and rests while there is none.
+ */
+export class BatchScheduler {
+  private readonly options: BatchSchedulerOptions;
+  private readonly tickMs: number;
+  private readonly running = new Set<Generation>();
+  private readonly waiting = new Set<Generation>();
+  private ticker: NodeJS.Timeout | undefined;
+  private promptTokens = 0;
+  private generatedTokens = 0;
+  private finished = 0;
+  private abandoned = 0;
+
+  constructor(options: BatchSchedulerOptions) {
+    this.options = options;
+    this.tickMs = Math.max(1, Math.min(5, Math.floor(options.interTokenLatencyMs / 2)));
+  }
+
+  /** Runs `generation` now or when there is room. Throws a {@link RequestError} when too many wait. */
+  add(generation: Generation): void {
+    if (this.waiting.size >= maxWaiting) throw new RequestError(503, `${maxWaiting} requests are waiting already`, null, 1);
+    this.waiting.add(generation);
+    this.admit();
+  }
+
+  /** Forgets `generation`, if it has not ended: its client is gone. */
+  abandon(generation: Generation): void {
+    if (this.running.delete(generation)) {
+      this.generatedTokens += generation.generated;
+      this.abandoned += 1;
+      this.admit();
+    } else if (this.waiting.delete(generation)) {
+      this.abandoned += 1;
+    }
+  }
+
+  figures(): SchedulerFigures {
+    let held = 0;
+    let generating = 0;
+    for (const generation of this.running) {
+      held += generation.plan.promptTokens + generation.generated;
+      generating += generation.generated;
+    }
+    return {
+      running: this.running.size,
+      waiting: this.waiting.size,
+      cacheUsage: Math.min(1, held / (this.options.maxNumSeqs * cacheTokensPerSequence)),
+      promptTokens: this.promptTokens,
+      generatedTokens: this.generatedTokens + generating,
+      finished: this.finished,
+      abandoned: this.abandoned,
+    };
+  }
+
+  /** Stops generating; what was under way never ends. */
+  stop(): void {
+    clearInterval(this.ticker);
+    this.ticker = undefined;
+    this.running.clear();
+    this.waiting.clear();
+  }
+
+  private admit(): void {
+    const { maxNumSeqs, timeToFirstTokenMs, now } = this.options;
+    for (const generation of this.waiting) {
+      if (this.running.size >= maxNumSeqs) break;
+      this.waiting.delete(generation);
+      this.running.add(generation);
+      this.promptTokens += generation.plan.promptTokens;
+      generation.nextStepMs = now() + timeToFirstTokenMs * this.loadFactor();
+    }
+    if (this.running.size > 0) this.ticker ??= setInterval(() => this.tick(), this.tickMs);
+  }
+
+  private tick(): void {
+    const nowMs = this.options.now();
+    const stepMs = this.options.interTokenLatencyMs * this.loadFactor();
+    for (const generation of this.running) {
+      if (!generation.advance(nowMs, stepMs)) continue;
+      this.running.delete(generation);
+      this.generatedTokens += generation.generated;
+      this.finished += 1;
+    }
+    this.admit();
+    if (this.running.size === 0) {
+      clearInterval(this.ticker);
+      this.ticker = undefined;
+    }
+  }
+
+  private loadFactor(): number {
+    const { maxNumSeqs, timeFactorUnderLoad } = this.options;
+    if (timeFactorUnderLoad === 1 || maxNumSeqs === 1) return 1;
+    return 1 + ((timeFactorUnderLoad - 1) * Math.max(0, this.running.size - 1)) / (maxNumSeqs - 1);
+  }
+}

@@ -1,0 +1,112 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { chatFormat, completionFormat, tritonFormat, type AnswerFormat } from "./answer-format.js";
+import { BatchScheduler } from "./batch-scheduler.js";
+import { FaultPlan } from "./fault.js";
+import { Generation } from "./generation.js";
+import { metricsPage } from "./metrics-page.js";
+import { parseChatRequest, parseCompletionRequest } from "./openai-request.js";
+import { RequestError } from "./request-error.js";
+import { readJsonBody } from "./request-body.js";
+import { sendJson, StreamSink, WholeSink } from "./response-sink.js";
+import type { EngineSimOptions } from "./sim-options.js";
+import type { SimRequest } from "./sim-request.js";
+import { answersOf, countPromptTokens } from "./simulated-answer.js";
+import { parseTritonRequest } from "./triton-request.js";
+
+const tritonPath = /^\/v2\/models\/([^/]+)(?:\/versions\/[^/]+)?\/(generate|generate_stream|ready)$/;
+
+/** The simulator's HTTP side: turns requests into generations and hands them to the scheduler. */
+export class SimServer {
+  readonly http: Server;
+  private readonly options: EngineSimOptions;
+  private readonly scheduler: BatchScheduler;
+  private readonly faults: FaultPlan;
+  private readonly startedS = Math.floor(Date.now() / 1000);
+  private served = 0;
+
+  constructor(options: EngineSimOptions, faults: FaultPlan, now: () => number) {
+    this.options = options;
+    this.faults = faults;
+    this.scheduler = new BatchScheduler({ ...options, now });
+    this.http = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+      this.route(request, response).catch((error: unknown) => refuse(response, error));
+    });
+  }
+
+  stop(): void {
+    this.scheduler.stop();
+    this.http.close();
+    this.http.closeAllConnections();
+  }
+
+  private async route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
+    if (request.method === "GET") return this.answerGet(path, response);
+    if (request.method !== "POST") throw new RequestError(405, "Method Not Allowed");
+    const { model } = this.options;
+    const id = `sim-${(this.served += 1)}`;
+    const createdS = Math.floor(Date.now() / 1000);
+    if (path === "/v1/chat/completions") {
+      const asked = parseChatRequest(await readJsonBody(request), model);
+      return this.generate(asked, chatFormat(`chatcmpl-${id}`, createdS, model), request, response);
+    }
+    if (path === "/v1/completions") {
+      const asked = parseCompletionRequest(await readJsonBody(request), model);
+      return this.generate(asked, completionFormat(`cmpl-${id}`, createdS, model), request, response);
+    }
+    const [, name = "", verb] = tritonPath.exec(path) ?? [];
+    if (verb === undefined || verb === "ready") throw new RequestError(404, "Not Found");
+    const asked = parseTritonRequest(await readJsonBody(request), verb === "generate_stream");
+    this.requireModel(name);
+    return this.generate(asked, tritonFormat(model), request, response);
+  }
+
+  private answerGet(path: string, response: ServerResponse): void {
+    const { model } = this.options;
+    if (path === "/health" || path === "/v2/health/ready" || path === "/v2/health/live") {
+      response.writeHead(200, { "content-length": 0 }).end();
+    } else if (path === "/metrics") {
+      const page = metricsPage(this.scheduler.figures(), model);
+      response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(page);
+    } else if (path === "/v1/models") {
+      const entry = { id: model, object: "model", created: this.startedS, owned_by: "engine-sim", root: model };
+      sendJson(response, 200, { object: "list", data: [entry] });
+    } else if (tritonPath.exec(path)?.[2] === "ready") {
+      this.requireModel(tritonPath.exec(path)?.[1] ?? "");
+      response.writeHead(200, { "content-length": 0 }).end();
+    } else {
+      throw new RequestError(404, "Not Found");
+    }
+  }
+
+  private requireModel(name: string): void {
+    if (decodeURIComponent(name) !== this.options.model) {
+      throw new RequestError(404, `Request for unknown model: '${name}' is not found`, "model");
+    }
+  }
+
+  private generate(asked: SimRequest, format: AnswerFormat, request: IncomingMessage, response: ServerResponse): void {
+    const { seed, maxTokensDefault } = this.options;
+    const { key, answers } = answersOf(asked.prompts, asked.n, seed, asked.maxTokens ?? maxTokensDefault, asked.stop);
+    const fault = this.faults.choose(asked.fault ?? request.headers["x-sim-fault"] ?? request.headers["x_sim_fault"], key);
+    if (fault === "http-500") throw new RequestError(500, "injected fault: http-500");
+    if (fault === "http-429") throw new RequestError(429, "injected fault: http-429", null, 2);
+    if (fault === "http-503") throw new RequestError(503, "injected fault: http-503", null, 3);
+    const promptTokens = asked.prompts.reduce((sum, prompt) => sum + countPromptTokens(prompt), 0);
+    const plan = { answers, promptTokens, format, stream: asked.stream, includeUsage: asked.includeUsage, fault };
+    const sink = asked.stream ? new StreamSink(response) : new WholeSink(response, () => format.whole(answers, generation.usage));
+    const generation: Generation = new Generation(plan, sink);
+    response.on("close", () => this.scheduler.abandon(generation));
+    this.scheduler.add(generation);
+  }
+}
+
+function refuse(response: ServerResponse, error: unknown): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  const known = error instanceof RequestError ? error : new RequestError(500, String(error));
+  const headers = known.retryAfterS === undefined ? undefined : { "retry-after": String(known.retryAfterS) };
+  sendJson(response, known.status, known.toBody(), headers);
+}
