@@ -1,0 +1,118 @@
+import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { askRedis } from "./redis-probe.js";
+import { startRedisServer, type RedisServer, type RedisServerOptions } from "./redis-server.js";
+
+/** Who runs on a data folder. */
+interface Occupant {
+  readonly redisPid: number;
+  readonly port: number;
+  /** The process that started it. */
+  readonly ownerPid: number;
+}
+
+/** Another living process keeps a Redis on this folder. */
+export class FolderInUseError extends Error {
+  override readonly name = "FolderInUseError";
+  readonly ownerPid: number;
+
+  constructor(folder: string, ownerPid: number) {
+    super(`process ${ownerPid} runs a Redis on ${folder} already`);
+    this.ownerPid = ownerPid;
+  }
+}
+
+export interface KeptRedis extends RedisServer {
+  /** It was left over by a process that was killed, and goes on as ours. */
+  readonly adopted: boolean;
+}
+
+/**
+ * The one durable Redis of a folder. A Redis that outlived its owner is adopted, because two must never write one
+ * append-only file, and because whoever still drains needs it.
+ * @throws FolderInUseError while its owner lives.
+ */
+export async function keepRedis(
+  options: Omit<RedisServerOptions, "durable" | "detached">,
+): Promise<KeptRedis> {
+  mkdirSync(options.folder, { recursive: true });
+  const note = join(options.folder, "server.json");
+  const occupant = await livingOccupant(note, options.folder);
+  if (occupant !== undefined && occupant.ownerPid !== process.pid && isAlive(occupant.ownerPid)) {
+    throw new FolderInUseError(options.folder, occupant.ownerPid);
+  }
+  const server =
+    occupant === undefined
+      ? await startRedisServer({ ...options, durable: true, detached: true })
+      : adopt(occupant);
+  writeNote(note, { redisPid: server.pid, port: server.port, ownerPid: process.pid });
+  return {
+    ...server,
+    adopted: occupant !== undefined,
+    stop: async (graceMs) => {
+      await server.stop(graceMs);
+      rmSync(note, { force: true });
+    },
+  };
+}
+
+/** The Redis that the note tells of, if it still runs, and on this folder: process ids and ports are reused. */
+async function livingOccupant(note: string, folder: string): Promise<Occupant | undefined> {
+  const occupant = readNote(note);
+  if (occupant === undefined || !isAlive(occupant.redisPid)) return undefined;
+  const info = await askRedis(occupant.port, "INFO server", 2_000);
+  if (info?.includes(`process_id:${occupant.redisPid}\r\n`) !== true) return undefined;
+  const dir = await askRedis(occupant.port, "CONFIG GET dir", 2_000);
+  return dir?.includes(`\r\n${realpathSync(folder)}\r\n`) === true ? occupant : undefined;
+}
+
+/** It is no child of this process, so its end shows only by looking. */
+function adopt({ redisPid, port }: Occupant): RedisServer {
+  const exited = (async () => {
+    while (isAlive(redisPid)) await sleep(200, undefined, { ref: false });
+  })();
+  const kill = (signal: NodeJS.Signals): void => {
+    if (isAlive(redisPid)) process.kill(redisPid, signal);
+  };
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    pid: redisPid,
+    exited,
+    kill,
+    stop: async (graceMs = 5_000) => {
+      kill("SIGTERM");
+      const deadline = Date.now() + graceMs;
+      while (isAlive(redisPid)) {
+        if (Date.now() > deadline) kill("SIGKILL");
+        await sleep(20);
+      }
+    },
+  };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function readNote(path: string): Occupant | undefined {
+  try {
+    const note = JSON.parse(readFileSync(path, "utf8")) as Partial<Occupant>;
+    const { redisPid, port, ownerPid } = note;
+    const whole = [redisPid, port, ownerPid].every((value) => Number.isInteger(value) && Number(value) > 0);
+    return whole ? (note as Occupant) : undefined;
+  } catch {
+    // No note, or one cut off by a crash: nothing is known of an occupant.
+    return undefined;
+  }
+}
+
+function writeNote(path: string, occupant: Occupant): void {
+  writeFileSync(path, `${JSON.stringify(occupant)}\n`);
+}
