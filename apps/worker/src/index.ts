@@ -1,1 +1,1 @@
-export {};
+export { runWorker, type RunningWorker } from "./run-worker.js";

@@ -9,7 +9,7 @@ export const redisKeys = {
   meta: (id: RequestId): string => `er:{${id}}:meta`,
   /** Stream: the token log of one request. */
   log: (id: RequestId): string => `er:{${id}}:log`,
-  /** Sorted set of the job ids of one tenant, scored by creation time in ms. */
+  /** Sorted set of the job ids of one tenant, in the order of the ids, which is that of creation. */
   jobIndex: (tenant: string): string => `er:jobs:${tenant}`,
   /** Hash worker id → its last report (JSON), of one expert. */
   workers: (expert: string): string => `er:{workers-${expert}}:reports`,

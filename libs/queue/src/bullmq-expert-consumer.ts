@@ -35,6 +35,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   private readonly jobs = new Map<string, RunningJob>();
   private readonly lockMs: number;
   private pulling = false;
+  private concurrency: number;
   private loop: Promise<void> | undefined;
   private lockTimer: NodeJS.Timeout | undefined;
   private roomWaiter: (() => void) | undefined;
@@ -42,6 +43,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
 
   constructor(private readonly options: ConsumerOptions) {
     this.lockMs = options.lockMs ?? 60_000;
+    this.concurrency = options.concurrency;
     this.worker = new Worker(expertQueueName(options.expert), null, {
       connection: options.redis,
       prefix: bullmqPrefix,
@@ -66,6 +68,11 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     this.loop = this.pull(work);
   }
 
+  resize(concurrency: number): void {
+    this.concurrency = concurrency;
+    this.roomWaiter?.();
+  }
+
   async stopPulling(): Promise<void> {
     this.pulling = false;
     this.roomWaiter?.();
@@ -85,7 +92,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
 
   private async pull(work: (job: TakenJob) => Promise<JobOutcome>): Promise<void> {
     while (this.pulling) {
-      if (this.jobs.size >= this.options.concurrency) {
+      if (this.jobs.size >= this.concurrency) {
         await new Promise<void>((resolve) => (this.roomWaiter = resolve));
         continue;
       }

@@ -40,6 +40,8 @@ export interface ExpertConsumer {
   start(work: (job: TakenJob) => Promise<JobOutcome>): Promise<void>;
   /** Jobs in flight. */
   readonly running: number;
+  /** Changes how many may run at once, from the next job on; 0 holds the queue while the engine is away. */
+  resize(concurrency: number): void;
   /** Stops pulling; resolves when no further job can be taken. Jobs in flight go on. */
   stopPulling(): Promise<void>;
   /** Resolves when the last job in flight is settled. */

@@ -79,9 +79,10 @@ export class RedisAttemptWriter implements AttemptWriter {
     return result === "closed" ? "closed" : "refused";
   }
 
-  async release(): Promise<void> {
+  async release(options: { uncounted?: boolean } = {}): Promise<void> {
     await this.publisher.flushed(this);
     this.publisher.forget(this);
+    if (options.uncounted === true) await this.redis.hincrby(redisKeys.meta(this.id), "attempts", -1);
   }
 
   /** Publishes to one channel more. What was published before, its follower reads in the log. */

@@ -3,6 +3,7 @@ import {
   type AttemptMode,
   type ControlMessage,
   type Delta,
+  type Endpoint,
   type RequestId,
 } from "@expert-router/contracts";
 import type { Redis } from "ioredis";
@@ -48,12 +49,12 @@ export class RedisTokenPublisher implements TokenPublisher {
     private readonly options: PublisherOptions,
   ) {}
 
-  async open(id: RequestId, options: { workerId: string; engineContinues: boolean }): Promise<OpenedAttempt> {
+  async open(id: RequestId, options: { workerId: string; continues: readonly Endpoint[] }): Promise<OpenedAttempt> {
     const keys = [redisKeys.meta(id), redisKeys.log(id)];
     const reply = await openScript.run(this.redis, keys, [
       id,
       options.workerId,
-      options.engineContinues ? 1 : 0,
+      options.continues.join(" "),
       this.now(),
     ]);
     const [mode, epoch, attempt, live, pairs] = reply as [AttemptMode, number, number, string, string[]];

@@ -6,6 +6,7 @@ export function toRequestHash(record: RequestRecord, liveChannel: string | undef
   return {
     status: "queued",
     kind: record.kind,
+    endpoint: record.endpoint,
     expert: record.decision.expert,
     record: JSON.stringify(fixed),
     body: JSON.stringify(body),

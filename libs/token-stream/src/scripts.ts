@@ -23,7 +23,7 @@ end
 `;
 
 /**
- * Opens the next attempt. ARGV: request id, worker id, '1' if the engine continues, now in ms.
+ * Opens the next attempt. ARGV: request id, worker id, endpoints that the engine continues, now in ms.
  * Answers `{mode}` for gone and closed, else `{mode, epoch, attempt, live channels, HGETALL meta}`.
  */
 export const openScript = new LuaScript(`${publishLua}
@@ -36,7 +36,8 @@ local epoch = openings + 1
 local written = redis.call('XLEN', log) > openings
 local mode = 'fresh'
 if written then
-  if redis.call('HGET', meta, 'continuable') == '1' and ARGV[3] == '1' then mode = 'continue'
+  local continues = string.find(' ' .. ARGV[3] .. ' ', ' ' .. redis.call('HGET', meta, 'endpoint') .. ' ', 1, true)
+  if continues and redis.call('HGET', meta, 'continuable') == '1' then mode = 'continue'
   elseif redis.call('HGET', meta, 'exposed') ~= '1' then mode = 'restart'
   else mode = 'interrupted' end
 end

@@ -2,6 +2,7 @@ import type {
   AttemptMode,
   ControlMessage,
   Delta,
+  Endpoint,
   Position,
   RequestId,
   RequestRecord,
@@ -52,17 +53,20 @@ export interface AttemptWriter {
   drained(): Promise<void>;
   /** Writes what is left, then the terminal entry. `refused`: somebody else closed the log or took over. */
   close(terminal: Terminal): Promise<"closed" | "refused">;
-  /** Writes what is left and leaves the log open for the next attempt, as on hand-back. */
-  release(): Promise<void>;
+  /**
+   * Writes what is left and leaves the log open for the next attempt, as on hand-back. `uncounted`: the attempt
+   * does not count against the request, because it was no fault of it.
+   */
+  release(options?: { uncounted?: boolean }): Promise<void>;
 }
 
 /** The writing side, one per worker process. */
 export interface TokenPublisher {
   /**
-   * Opens the next attempt of a request. `engineContinues`: the engine can go on behind an accepted prefix.
-   * Past `maxAttempts` the mode is still given; the caller decides by `attempt`.
+   * Opens the next attempt of a request. `continues`: the endpoints whose answers the engine can go on behind an
+   * accepted prefix. The number of attempts is counted here and judged by the caller.
    */
-  open(id: RequestId, options: { workerId: string; engineContinues: boolean }): Promise<OpenedAttempt>;
+  open(id: RequestId, options: { workerId: string; continues: readonly Endpoint[] }): Promise<OpenedAttempt>;
   /** Obeys a message of the control channel, if it concerns an attempt that is open here. */
   control(message: ControlMessage): void;
   /** Flushes everything and stops. */

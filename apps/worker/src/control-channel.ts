@@ -1,0 +1,12 @@
+import { redisKeys, type ControlMessage } from "@expert-router/contracts";
+import type { Redis } from "ioredis";
+
+/** Hears what ingresses tell the workers of an expert. `subscriber` is a connection of its own. */
+export async function listenToControl(
+  subscriber: Redis,
+  expert: string,
+  hear: (message: ControlMessage) => void,
+): Promise<void> {
+  subscriber.on("message", (_channel: string, message: string) => hear(JSON.parse(message) as ControlMessage));
+  await subscriber.subscribe(redisKeys.controlChannel(expert));
+}

@@ -1,0 +1,84 @@
+import { newWorkerId } from "@expert-router/contracts";
+import type { WorkerSettings } from "@expert-router/config";
+import { createEngine, type InferenceEngine } from "@expert-router/engine";
+import { BullmqExpertConsumer, BullmqExpertQueue, RedisWorkerRegistry } from "@expert-router/queue";
+import { connectRedis } from "@expert-router/redis";
+import { createLogger, createMetrics, type Logger, type Metrics } from "@expert-router/telemetry";
+import { RedisTokenPublisher } from "@expert-router/token-stream";
+import { Module, type DynamicModule, type FactoryProvider } from "@nestjs/common";
+import type { Redis } from "ioredis";
+import { JobRunner } from "./job-runner.js";
+import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from "./tokens.js";
+import { WorkerService } from "./worker.service.js";
+
+/** A provider whose factory takes `inject` in order. */
+function provide<Value>(
+  token: FactoryProvider["provide"],
+  inject: NonNullable<FactoryProvider["inject"]>,
+  useFactory: FactoryProvider<Value>["useFactory"],
+): FactoryProvider<Value> {
+  return { provide: token, inject, useFactory };
+}
+
+/** Everything a worker is made of. Libraries know nothing of the container; their constructors are called here. */
+@Module({})
+export class WorkerModule {
+  static forRoot(settings: WorkerSettings): DynamicModule {
+    const { expert, system } = settings;
+    return {
+      module: WorkerModule,
+      providers: [
+        { provide: SETTINGS, useValue: settings },
+        { provide: WORKER_ID, useFactory: newWorkerId },
+        provide(LOGGER, [], () => createLogger({ name: "worker", level: settings.logLevel }).child({ expert: expert.id })),
+        provide(METRICS, [], () => createMetrics()),
+        provide(REDIS, [LOGGER], (logger: Logger) => connection(settings, "commands", logger)),
+        provide(SUBSCRIBER, [LOGGER], (logger: Logger) => connection(settings, "control", logger)),
+        provide(ENGINE, [], () => createEngine({ ...expert.engine, maxConnections: expert.engine.concurrency })),
+        provide(RedisTokenPublisher, [REDIS], (redis: Redis) => new RedisTokenPublisher(redis, { retention: retentionOf(system) })),
+        provide(
+          BullmqExpertConsumer,
+          [REDIS, WORKER_ID, LOGGER],
+          (redis: Redis, workerId: string, logger: Logger) =>
+            new BullmqExpertConsumer({
+              expert: expert.id,
+              redis,
+              workerId,
+              concurrency: expert.engine.concurrency,
+              onError: (error) => logger.warn({ err: error }, "the queue reported an error"),
+            }),
+        ),
+        provide(BullmqExpertQueue, [REDIS], (redis: Redis) => BullmqExpertQueue.create(expert.id, redis)),
+        provide(
+          RedisWorkerRegistry,
+          [REDIS, BullmqExpertQueue],
+          (redis: Redis, queue: BullmqExpertQueue) =>
+            new RedisWorkerRegistry(redis, { handBack: (_expert, workerId) => queue.handBackJobsOf(workerId) }),
+        ),
+        provide(
+          JobRunner,
+          [ENGINE, RedisTokenPublisher, METRICS, LOGGER, WORKER_ID],
+          (engine: InferenceEngine, publisher: RedisTokenPublisher, metrics: Metrics, logger: Logger, workerId: string) =>
+            new JobRunner(engine, publisher, metrics, logger, {
+              workerId,
+              expert: expert.id,
+              maxAttempts: system.limits.maxAttempts,
+            }),
+        ),
+        WorkerService,
+      ],
+    };
+  }
+}
+
+function connection(settings: WorkerSettings, purpose: string, logger: Logger): Redis {
+  return connectRedis(settings.redisUrl, {
+    mode: "wait",
+    name: `expert-router-worker-${settings.expert.id}-${purpose}`,
+    onError: (error) => logger.warn({ err: error, purpose }, "the Redis connection failed"),
+  });
+}
+
+function retentionOf(system: WorkerSettings["system"]): { syncMs: number; jobsMs: number } {
+  return { syncMs: system.retention.syncS * 1_000, jobsMs: system.retention.jobsS * 1_000 };
+}
