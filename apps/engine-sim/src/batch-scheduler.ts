@@ -13,6 +13,9 @@ export interface BatchSchedulerOptions {
 
 const maxWaiting = 100_000;
 
+/** Longest time a round of steps holds the event loop, in ms. */
+const maxTurnMs = 1;
+
 /** The figures of the metrics page. */
 export interface SchedulerFigures {
   readonly running: number;
@@ -37,6 +40,7 @@ export class BatchScheduler {
   private readonly running = new Set<Generation>();
   private readonly waiting = new Set<Generation>();
   private ticker: NodeJS.Timeout | undefined;
+  private round: Iterator<Generation> | undefined;
   private promptTokens = 0;
   private generatedTokens = 0;
   private finished = 0;
@@ -87,6 +91,7 @@ export class BatchScheduler {
   stop(): void {
     clearInterval(this.ticker);
     this.ticker = undefined;
+    this.round = undefined;
     this.running.clear();
     this.waiting.clear();
   }
@@ -103,20 +108,48 @@ export class BatchScheduler {
     if (this.running.size > 0) this.ticker ??= setInterval(() => this.tick(), this.tickMs);
   }
 
+  /** Begins a round over all running generations, unless one is under way. */
   private tick(): void {
-    const nowMs = this.options.now();
-    const stepMs = this.options.interTokenLatencyMs * this.loadFactor();
-    for (const generation of this.running) {
-      if (!generation.advance(nowMs, stepMs)) continue;
-      this.running.delete(generation);
-      this.generatedTokens += generation.generated;
-      this.finished += 1;
+    if (this.round !== undefined) return;
+    this.round = this.running.values();
+    this.advanceSome(this.round);
+  }
+
+  /**
+   * Goes on with a round for a moment and leaves the rest to the next turn of the event loop: libuv accepts one
+   * connection a turn, so a thousand writes in one turn would keep new clients waiting for seconds.
+   */
+  private advanceSome(round: Iterator<Generation>): void {
+    const { now, interTokenLatencyMs } = this.options;
+    const stepMs = interTokenLatencyMs * this.loadFactor();
+    const startedMs = now();
+    let nowMs = startedMs;
+    while (nowMs - startedMs < maxTurnMs) {
+      const next = round.next();
+      if (next.done === true) {
+        this.endRound();
+        return;
+      }
+      if (next.value.advance(nowMs, stepMs)) this.retire(next.value);
+      nowMs = now();
     }
+    setImmediate(() => {
+      if (this.round === round) this.advanceSome(round);
+    });
+  }
+
+  private endRound(): void {
+    this.round = undefined;
     this.admit();
-    if (this.running.size === 0) {
-      clearInterval(this.ticker);
-      this.ticker = undefined;
-    }
+    if (this.running.size > 0) return;
+    clearInterval(this.ticker);
+    this.ticker = undefined;
+  }
+
+  private retire(generation: Generation): void {
+    this.running.delete(generation);
+    this.generatedTokens += generation.generated;
+    this.finished += 1;
   }
 
   private loadFactor(): number {

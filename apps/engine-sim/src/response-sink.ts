@@ -1,36 +1,50 @@
 import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { AnswerSink } from "./generation.js";
 import type { WireText } from "./wire-text.js";
 
-/** A stream of server-sent events. The head goes out with the first bytes, as TTFT is measured from either. */
+/**
+ * A stream of server-sent events. The head goes out with the first of them. Chunks are framed here and written to the
+ * socket in one piece: `response.write` would hand the kernel four pieces, which costs half as much again a token.
+ */
 export class StreamSink implements AnswerSink {
   private readonly response: ServerResponse;
+  /** Undefined where node has to write: HTTP/1.0 has no chunks, and a pipelined response has no socket yet. */
+  private readonly socket: Socket | undefined;
 
   constructor(response: ServerResponse) {
     this.response = response;
+    this.socket = response.req.httpVersion === "1.1" ? (response.socket ?? undefined) : undefined;
   }
 
   get blocked(): boolean {
-    return this.response.writableNeedDrain;
+    return (this.socket ?? this.response).writableNeedDrain;
   }
 
   write(text: WireText): void {
-    this.begin();
-    this.response.write(text, "latin1");
+    this.send(text, false);
   }
 
   end(text: WireText): void {
-    this.begin();
-    this.response.end(text, "latin1");
+    this.send(text, true);
   }
 
   cut(): void {
     this.response.destroy();
   }
 
-  private begin(): void {
-    if (this.response.headersSent) return;
-    this.response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
+  private send(text: WireText, last: boolean): void {
+    const { socket, response } = this;
+    const several = last || !response.headersSent;
+    if (several) socket?.cork();
+    if (!response.headersSent) {
+      response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
+      response.flushHeaders();
+    }
+    if (socket === undefined) response.write(text, "latin1");
+    else if (text !== "") socket.write(`${text.length.toString(16)}\r\n${text}\r\n`, "latin1");
+    if (last) response.end();
+    if (several) socket?.uncork();
   }
 }
 
