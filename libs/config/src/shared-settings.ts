@@ -9,13 +9,17 @@ export const defaultRedisUrl = "redis://127.0.0.1:6379";
 export interface SharedSettings {
   readonly redisUrl: string;
   readonly logLevel: LogLevel;
+  /** Time that the process may take to drain. */
+  readonly drainTimeoutMs: number;
 }
 
-/** `REDIS_URL` and `LOG_LEVEL`. */
+/** `REDIS_URL`, `LOG_LEVEL` and `DRAIN_TIMEOUT_MS`. */
 export function readShared(reader: EnvironmentReader): SharedSettings {
   return {
     redisUrl: readRedisUrl(reader) ?? defaultRedisUrl,
     logLevel: readLogLevel(reader),
+    // Everything has to be over 10 s after the signal; the rest is for the exit itself.
+    drainTimeoutMs: reader.integer("DRAIN_TIMEOUT_MS", 0, 3_600_000) ?? 9_000,
   };
 }
 

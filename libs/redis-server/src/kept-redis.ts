@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { askRedis } from "./redis-probe.js";
 import { startRedisServer, type RedisServer, type RedisServerOptions } from "./redis-server.js";
+import { endAfterOwner } from "./redis-watchdog.js";
 
 /** Who runs on a data folder. */
 interface Occupant {
@@ -37,7 +38,7 @@ export async function keepRedis(
   options: Omit<RedisServerOptions, "durable" | "detached">,
 ): Promise<KeptRedis> {
   mkdirSync(options.folder, { recursive: true });
-  const note = join(options.folder, "server.json");
+  const note = notePath(options.folder);
   const occupant = await livingOccupant(note, options.folder);
   if (occupant !== undefined && occupant.ownerPid !== process.pid && isAlive(occupant.ownerPid)) {
     throw new FolderInUseError(options.folder, occupant.ownerPid);
@@ -47,14 +48,28 @@ export async function keepRedis(
       ? await startRedisServer({ ...options, durable: true, detached: true })
       : adopt(occupant);
   writeNote(note, { redisPid: server.pid, port: server.port, ownerPid: process.pid });
+  const watchdog = endAfterOwner({ note, redisPid: server.pid, ownerPid: process.pid });
   return {
     ...server,
     adopted: occupant !== undefined,
     stop: async (graceMs) => {
+      watchdog.dismiss();
       await server.stop(graceMs);
       rmSync(note, { force: true });
     },
   };
+}
+
+/** The Redis that runs on `folder` at this moment, whoever owns it. */
+export async function findKeptRedis(
+  folder: string,
+): Promise<{ readonly url: string; readonly pid: number } | undefined> {
+  const occupant = await livingOccupant(notePath(folder), folder);
+  return occupant && { url: `redis://127.0.0.1:${occupant.port}`, pid: occupant.redisPid };
+}
+
+function notePath(folder: string): string {
+  return join(folder, "server.json");
 }
 
 /** The Redis that the note tells of, if it still runs, and on this folder: process ids and ports are reused. */

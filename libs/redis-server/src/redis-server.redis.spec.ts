@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findFreePort, isPortFree } from "./free-port.js";
-import { FolderInUseError, keepRedis } from "./kept-redis.js";
+import { findKeptRedis, FolderInUseError, keepRedis } from "./kept-redis.js";
 import { provideRedisBinary } from "./redis-binary.js";
 import { askRedis } from "./redis-probe.js";
 import { startRedisServer, type RedisServer } from "./redis-server.js";
@@ -85,6 +85,14 @@ describe("keepRedis", () => {
     await kept.stop();
     await kept.exited;
     await orphan.exited;
+  });
+
+  it("is told of by its folder while it runs", async () => {
+    expect(await findKeptRedis(folder)).toBeUndefined();
+    const kept = tracked(await keepRedis({ binary, folder }));
+    expect(await findKeptRedis(folder)).toEqual({ url: kept.url, pid: kept.pid });
+    await kept.stop();
+    expect(await findKeptRedis(folder)).toBeUndefined();
   });
 
   it("refuses a folder whose owner lives", async () => {
