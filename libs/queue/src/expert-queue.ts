@@ -11,7 +11,7 @@ export interface ExpertQueue {
   readonly expert: string;
   /** Durable once resolved. Idempotent: an id that is queued already is left alone. Rejects fast while Redis is away. */
   enqueue(job: QueuedJob): Promise<void>;
-  /** Takes a waiting job out. False: it is not waiting (running, done, or never was). */
+  /** Takes a waiting job out, so that no worker sees it. False: a worker has it already. */
   remove(id: RequestId): Promise<boolean>;
   /** How many are before it; 0 is next. Undefined: not waiting. */
   position(id: RequestId): Promise<number | undefined>;

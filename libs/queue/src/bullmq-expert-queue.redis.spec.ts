@@ -1,0 +1,206 @@
+import { newRequestId, type RequestId, type WorkerReport } from "@expert-router/contracts";
+import { startRedis, waitFor, type TestRedis } from "@expert-router/testing";
+import { Redis } from "ioredis";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { BullmqExpertConsumer } from "./bullmq-expert-consumer.js";
+import { BullmqExpertQueue } from "./bullmq-expert-queue.js";
+import type { JobOutcome, TakenJob } from "./expert-queue.js";
+import { RedisWorkerRegistry } from "./redis-worker-registry.js";
+
+let server: TestRedis;
+let redis: Redis;
+let queue: BullmqExpertQueue;
+let consumers: BullmqExpertConsumer[] = [];
+let expert: string;
+let experts = 0;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url, { maxRetriesPerRequest: null });
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+beforeEach(() => {
+  expert = `expert-${++experts}`;
+  queue = BullmqExpertQueue.create(expert, redis);
+});
+afterEach(async () => {
+  await Promise.all(consumers.map((consumer) => consumer.close()));
+  consumers = [];
+  await queue.close();
+});
+
+async function consume(
+  work: (job: TakenJob) => Promise<JobOutcome>,
+  options: { workerId?: string; concurrency?: number } = {},
+): Promise<BullmqExpertConsumer> {
+  const consumer = new BullmqExpertConsumer({
+    expert,
+    redis,
+    workerId: options.workerId ?? "wrk_a",
+    concurrency: options.concurrency ?? 10,
+    onError: () => undefined,
+  });
+  consumers.push(consumer);
+  await consumer.start(work);
+  return consumer;
+}
+
+async function enqueue(count: number, priorityClass: TakenJob["priorityClass"] = "interactive"): Promise<RequestId[]> {
+  const ids = Array.from({ length: count }, () => newRequestId());
+  for (const id of ids) await queue.enqueue({ id, priorityClass });
+  return ids;
+}
+
+const never = new Promise<JobOutcome>(() => undefined);
+
+describe("an expert's queue", () => {
+  it("gives each job to one worker, in order, and forgets it", async () => {
+    const taken: string[] = [];
+    const ids = await enqueue(50);
+    for (const workerId of ["wrk_a", "wrk_b"]) {
+      await consume(async (job) => (taken.push(job.id), { type: "done" }), { workerId, concurrency: 1 });
+    }
+    await waitFor("all jobs", () => taken.length === 50);
+    expect([...taken].sort()).toEqual([...ids].sort());
+    expect(new Set(taken).size).toBe(50);
+    await waitFor("no job key", async () => (await redis.keys(`er:{${expert}}:req_*`)).length === 0);
+  });
+
+  it("takes an id that is queued already for the same job", async () => {
+    const id = newRequestId();
+    for (let i = 0; i < 3; i++) await queue.enqueue({ id, priorityClass: "interactive" });
+    expect((await queue.depth()).interactive).toBe(1);
+  });
+
+  it("serves interactive before async before batch", async () => {
+    const [batch] = await enqueue(1, "batch");
+    const [asynchronous] = await enqueue(1, "async");
+    const [interactive] = await enqueue(1, "interactive");
+    expect(await queue.depth()).toEqual({ interactive: 1, async: 1, batch: 1 });
+    const taken: TakenJob[] = [];
+    await consume(async (job) => (taken.push(job), { type: "done" }), { concurrency: 1 });
+    await waitFor("all jobs", () => taken.length === 3);
+    expect(taken.map((job) => job.id)).toEqual([interactive, asynchronous, batch]);
+    expect(taken.map((job) => job.priorityClass)).toEqual(["interactive", "async", "batch"]);
+  });
+
+  it("knows positions, across classes", async () => {
+    const asynchronous = await enqueue(2, "async");
+    const interactive = await enqueue(3);
+    const positions = await Promise.all([...interactive, ...asynchronous].map((id) => queue.position(id)));
+    expect(positions).toEqual([0, 1, 2, 3, 4]);
+    expect(await queue.position(newRequestId())).toBeUndefined();
+  });
+
+  it("removes what waits and refuses what runs", async () => {
+    const [running, waiting] = (await enqueue(2)) as [RequestId, RequestId];
+    const consumer = await consume(() => never, { concurrency: 1 });
+    await waitFor("one running", () => consumer.running === 1);
+    expect(await queue.remove(waiting)).toBe(true);
+    expect(await queue.remove(running)).toBe(false);
+    expect(await queue.depth()).toEqual({ interactive: 0, async: 0, batch: 0 });
+  });
+
+  it("runs no more at once than it has room for, and obeys a change of that", async () => {
+    await enqueue(20);
+    const finish: (() => void)[] = [];
+    const consumer = await consume(() => new Promise((resolve) => finish.push(() => resolve({ type: "done" }))), {
+      concurrency: 3,
+    });
+    await waitFor("three running", () => consumer.running === 3);
+    consumer.resize(5);
+    await waitFor("five running", () => consumer.running === 5);
+    consumer.resize(0);
+    for (const each of finish.splice(0)) each();
+    await waitFor("none running", () => consumer.running === 0);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(consumer.running).toBe(0);
+    expect((await queue.depth()).interactive).toBe(15);
+  });
+
+  it.each(["interactive", "async"] as const)("hands an %s job back to an idle worker at once", async (priorityClass) => {
+    const [id] = await enqueue(1, priorityClass);
+    const first = await consume(async () => ({ type: "hand-back" }), { workerId: "wrk_a" });
+    await waitFor("the hand-back", async () => (await queue.position(id as RequestId)) === 0 || first.running === 0);
+    await first.stopPulling();
+    let takenAtMs = 0;
+    const startedAtMs = performance.now();
+    await consume(async () => ((takenAtMs = performance.now()), { type: "done" }), { workerId: "wrk_b" });
+    await waitFor("the second worker", () => takenAtMs > 0);
+    expect(takenAtMs - startedAtMs).toBeLessThan(1_500);
+  });
+
+  it("offers a job again after its delay", async () => {
+    await enqueue(1);
+    const times: number[] = [];
+    await consume(async () => {
+      times.push(performance.now());
+      return times.length === 1 ? { type: "retry", delayMs: 200 } : { type: "done" };
+    });
+    await waitFor("the second try", () => times.length === 2);
+    expect((times[1] as number) - (times[0] as number)).toBeGreaterThanOrEqual(190);
+  });
+
+  it("stops pulling and leaves the rest in the queue", async () => {
+    let finish = (): void => undefined;
+    const consumer = await consume(() => new Promise((resolve) => (finish = () => resolve({ type: "done" }))), {
+      concurrency: 1,
+    });
+    await enqueue(3);
+    await waitFor("one running", () => consumer.running === 1);
+    const stopped = consumer.stopPulling();
+    finish();
+    await stopped;
+    await consumer.idle();
+    expect((await queue.depth()).interactive).toBe(2);
+  });
+});
+
+describe("the registry", () => {
+  const report = (id: string): WorkerReport => ({
+    id,
+    expert,
+    host: "here",
+    pid: 1,
+    startedAtMs: 0,
+    state: "running",
+    engineHealthy: true,
+    engineKind: "sim",
+    engineModel: "simulated",
+    running: 0,
+    concurrency: 1,
+    finished: 0,
+  });
+
+  it("hands back the jobs of a worker that stopped beating, and only those", async () => {
+    const registry = new RedisWorkerRegistry(redis, {
+      patienceMs: 300,
+      handBack: (_expert, workerId) => queue.handBackJobsOf(workerId),
+    });
+    const ids = await enqueue(2, "async");
+    const dead = await consume(() => never, { workerId: "wrk_dead", concurrency: 1 });
+    await waitFor("the dead one's job", () => dead.running === 1);
+    const alive = await consume(() => never, { workerId: "wrk_alive", concurrency: 1 });
+    await waitFor("the living one's job", () => alive.running === 1);
+    await registry.beat(report("wrk_dead"));
+    await registry.beat(report("wrk_alive"));
+    expect(await registry.reap(expert)).toBe(0);
+    await new Promise((resolve) => setTimeout(resolve, 350));
+    await registry.beat(report("wrk_alive"));
+    dead.resize(0);
+    expect(await registry.reap(expert)).toBe(1);
+    expect(await queue.position(ids[0] as RequestId)).toBe(0);
+    expect((await registry.alive(expert)).map(({ id }) => id)).toEqual(["wrk_alive"]);
+    expect(await registry.reap(expert)).toBe(0);
+  });
+
+  it("forgets a worker that leaves", async () => {
+    const registry = new RedisWorkerRegistry(redis, { handBack: async () => 0 });
+    await registry.beat(report("wrk_x"));
+    await registry.leave(expert, "wrk_x");
+    expect(await registry.alive(expert)).toEqual([]);
+  });
+});
