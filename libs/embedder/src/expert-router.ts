@@ -4,6 +4,7 @@ import {
   classifiedText,
   decideExpert,
   decideWithoutText,
+  RouterError,
   type ExpertDecision,
   type RoutingPolicy,
 } from "@expert-router/classifier";
@@ -30,7 +31,10 @@ export class ExpertRouter {
   static async load(options: ExpertRouterOptions): Promise<ExpertRouter> {
     const { artifact, experts, fallback, threshold } = options;
     const policy = { experts, fallback, threshold };
-    if (artifact === undefined) return new ExpertRouter(policy, undefined, assignClasses(policy, []));
+    if (artifact === undefined) {
+      if (experts.length === 1) return new ExpertRouter(policy, undefined, new Int32Array());
+      throw new RouterError("policy_mismatch", `${experts.length} experts need a router artifact to choose between them`);
+    }
     const classifier = await Classifier.load(artifact);
     try {
       return new ExpertRouter(policy, classifier, assignClasses(policy, classifier.labels));

@@ -1,2 +1,3 @@
+export * from "./artifact-folder.js";
 export * from "./classifier.js";
 export * from "./expert-router.js";

@@ -1,0 +1,42 @@
+/** A matrix of signed bytes with one scale a column: value[r, c] = bytes[r · columns + c] · scales[c]. */
+export interface QuantizedMatrix {
+  readonly bytes: Int8Array;
+  readonly scales: Float32Array;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Features → class probabilities by one linear function a class: softmax(x · weights + biases). Temperature included. */
+export interface LinearHead {
+  readonly kind: "linear";
+  readonly weights: QuantizedMatrix;
+  readonly biases: Float32Array;
+}
+
+/**
+ * Features → cluster probabilities: z = x · projection brought to unit length, then
+ * softmax(z · centers + offsets), which is p(j | z) ∝ exp(−‖z − c_j‖² / T) of C-BTM (arXiv 2303.14177, section 2.2)
+ * with centers = 2c / T and offsets = −‖c‖² / T.
+ */
+export interface CentroidHead {
+  readonly kind: "centroids";
+  readonly projection: QuantizedMatrix;
+  /** `projection.columns` rows of as many values as there are clusters. */
+  readonly centers: Float32Array;
+  readonly offsets: Float32Array;
+}
+
+/** What stands between features and probabilities. */
+export type RouterHead = LinearHead | CentroidHead;
+
+/** Rounds every column to 255 steps of its greatest absolute value. */
+export function quantize(values: Float32Array, columns: number): QuantizedMatrix {
+  const scales = new Float32Array(columns);
+  for (let index = 0; index < values.length; index++) {
+    scales[index % columns] = Math.max(scales[index % columns]!, Math.abs(values[index]!));
+  }
+  for (let column = 0; column < columns; column++) scales[column] = scales[column] === 0 ? 1 : scales[column]! / 127;
+  const bytes = new Int8Array(values.length);
+  for (let index = 0; index < values.length; index++) bytes[index] = Math.round(values[index]! / scales[index % columns]!);
+  return { bytes, scales, rows: values.length / columns, columns };
+}

@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { evaluationSchema } from "./evaluation.js";
+import type { RouterHead } from "./router-head.js";
+import type { Vocabulary } from "./vocabulary.js";
+
+/** Same seed and same examples give the same router, byte for byte. */
+export interface TrainingOptions {
+  /** A 32-bit unsigned integer. */
+  readonly seed: number;
+  /** Told of every stage and how much of it is done, 0 to 1. */
+  readonly onProgress?: ((stage: string, done: number) => void) | undefined;
+}
+
+/** One class of a router: a label or a cluster. */
+export const routerClassSchema = z.object({
+  name: z.string().describe("What a configuration names in `domains`, or the cluster's number in `clusters`."),
+  label: z.string().nullable().describe("Commonest `domain` of its prompts; used to judge clusters, never to route."),
+  prompts: z.int().nonnegative().describe("Prompts trained on."),
+});
+export type RouterClass = z.infer<typeof routerClassSchema>;
+
+/** How a router came about and what it reached on prompts it was not trained on. */
+export const trainingReportSchema = z.object({
+  method: z.enum(["linear-svm", "kmeans"]),
+  seed: z.int(),
+  prompts: z.int(),
+  parameters: z.record(z.string(), z.number()),
+  held_out: z
+    .object({
+      folds: z.int(),
+      whole_sources: evaluationSchema.describe("Prompts of which the whole source was left out of training."),
+      all: evaluationSchema.describe("Every prompt; those of a label's dominant source were left out row by row only."),
+    })
+    .nullable(),
+});
+export type TrainingReport = z.infer<typeof trainingReportSchema>;
+
+/** Everything an artifact is written from. */
+export interface TrainedRouter {
+  readonly vocabulary: Vocabulary;
+  readonly head: RouterHead;
+  /** In the order of the head's outputs. */
+  readonly classes: readonly RouterClass[];
+  readonly training: TrainingReport;
+}

@@ -1,0 +1,111 @@
+import { exactLog } from "./exact-math.js";
+import { FeatureScanner, featureBlocks } from "./feature-scanner.js";
+import { HashIndex } from "./hash-index.js";
+import type { SparseVector } from "./sparse-rows.js";
+
+/** Sublinear term frequency 1 + ln(tf), for tf up to 255; beyond, as for 255. */
+const dampedCounts = Float64Array.from({ length: 256 }, (_, count) => (count === 0 ? 0 : 1 + exactLog(count)));
+
+/** Share of each block in the length of a vector; the squares need not add up to 1, as the trainer scales. */
+const blockWeights = [1, 1, 0.3] as const;
+
+/** The features a router knows: their hashes, blocks and inverse document frequencies. Ids are positions. */
+export class Vocabulary {
+  private readonly index: HashIndex;
+  private readonly scanner = new FeatureScanner();
+  private readonly counts: Int32Array;
+  private readonly touched: Int32Array;
+
+  constructor(
+    readonly hashes: Uint32Array,
+    readonly blocks: Uint8Array,
+    readonly idf: Float32Array,
+  ) {
+    this.index = new HashIndex(hashes.length);
+    for (const hash of hashes) this.index.add(hash);
+    this.counts = new Int32Array(hashes.length);
+    this.touched = new Int32Array(hashes.length);
+  }
+
+  get size(): number {
+    return this.hashes.length;
+  }
+
+  /** tf-idf of `text`: (1 + ln tf) · idf, every block brought to unit length and then scaled by its weight. */
+  vectorize(text: string): SparseVector {
+    const found = this.count(text);
+    const ids = this.touched.slice(0, found);
+    const weights = new Float32Array(found);
+    const squares = new Float64Array(featureBlocks.length);
+    for (let index = 0; index < found; index++) {
+      const id = ids[index]!;
+      const weight = dampedCounts[Math.min(255, this.counts[id]!)]! * this.idf[id]!;
+      this.counts[id] = 0;
+      weights[index] = weight;
+      squares[this.blocks[id]!]! += weight * weight;
+    }
+    const scales = squares.map((square, block) => (square > 0 ? blockWeights[block]! / Math.sqrt(square) : 0));
+    for (let index = 0; index < found; index++) weights[index]! *= scales[this.blocks[ids[index]!]!]!;
+    return { ids, weights };
+  }
+
+  private count(text: string): number {
+    const length = this.scanner.scan(text);
+    const { hashes } = this.scanner;
+    let found = 0;
+    for (let index = 0; index < length; index++) {
+      const id = this.index.get(hashes[index]!);
+      if (id < 0) continue;
+      if (this.counts[id]!++ === 0) this.touched[found++] = id;
+    }
+    return found;
+  }
+}
+
+/**
+ * Learns the vocabulary of a set of texts: every feature that stands in at least `minTexts` of them, the
+ * commonest first up to `maxFeatures` a block. Smoothed idf: ln((1 + n) / (1 + df)) + 1.
+ */
+export function learnVocabulary(texts: readonly string[], options: { minTexts: number; maxFeatures: number }): Vocabulary {
+  const scanner = new FeatureScanner();
+  const index = new HashIndex(1 << 20);
+  let hashes = new Uint32Array(1 << 20);
+  let blocks = new Uint8Array(1 << 20);
+  let lastText = new Int32Array(1 << 20).fill(-1);
+  let frequencies = new Int32Array(1 << 20);
+  for (const [row, text] of texts.entries()) {
+    const length = scanner.scan(text);
+    for (let at = 0; at < length; at++) {
+      const id = index.add(scanner.hashes[at]!);
+      if (id >= hashes.length) {
+        const grown = hashes.length * 2;
+        hashes = grow(hashes, new Uint32Array(grown));
+        blocks = grow(blocks, new Uint8Array(grown));
+        lastText = grow(lastText, new Int32Array(grown).fill(-1));
+        frequencies = grow(frequencies, new Int32Array(grown));
+      }
+      if (lastText[id] === row) continue;
+      hashes[id] = scanner.hashes[at]!;
+      blocks[id] = scanner.blocks[at]!;
+      lastText[id] = row;
+      frequencies[id]!++;
+    }
+  }
+  const kept: number[] = [];
+  for (const block of featureBlocks.keys()) {
+    const candidates: number[] = [];
+    for (let id = 0; id < index.size; id++) if (blocks[id] === block && frequencies[id]! >= options.minTexts) candidates.push(id);
+    candidates.sort((a, b) => frequencies[b]! - frequencies[a]! || hashes[a]! - hashes[b]!);
+    kept.push(...candidates.slice(0, options.maxFeatures));
+  }
+  return new Vocabulary(
+    Uint32Array.from(kept, (id) => hashes[id]!),
+    Uint8Array.from(kept, (id) => blocks[id]!),
+    Float32Array.from(kept, (id) => exactLog((1 + texts.length) / (1 + frequencies[id]!)) + 1),
+  );
+}
+
+function grow<T extends Uint32Array | Uint8Array | Int32Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}

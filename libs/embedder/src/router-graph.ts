@@ -1,0 +1,85 @@
+import onnxProto, { type onnx } from "onnx-proto";
+import type { QuantizedMatrix, RouterHead } from "@expert-router/classifier";
+
+/** Names of the model's inputs and output. `b` prompts, at most `l` features each; unused places have id 0 and weight 0. */
+export const graphNames = { ids: "ids", weights: "weights", probabilities: "probabilities" } as const;
+
+/** ONNX versions of the graph: opset 15 is the newest of IR version 8, which `onnx-proto` describes. */
+const opset = 15;
+const irVersion = 8;
+
+// A CommonJS module whose exports Node cannot name: the values come with the default import, the types by name.
+const { AttributeProto, ModelProto, TensorProto } = onnxProto.onnx;
+const { DataType } = TensorProto;
+
+/** The ONNX model of a head: sparse features (`ids` int32 [b, l], `weights` float [b, l]) → `probabilities` float [b, classes]. */
+export function encodeRouterGraph(head: RouterHead, producer: string): Uint8Array {
+  const graph = new GraphBuilder();
+  const classes = head.kind === "linear" ? head.weights.columns : head.offsets.length;
+  if (head.kind === "linear") {
+    const sums = weightedRows(graph, head.weights);
+    graph.constant("biases", DataType.FLOAT, [classes], head.biases);
+    graph.node("Add", [sums, "biases"], "scores");
+  } else {
+    const { columns } = head.projection;
+    const projected = weightedRows(graph, head.projection);
+    graph.node("LpNormalization", [projected], "unit", { axis: -1, p: 2 });
+    graph.constant("centers", DataType.FLOAT, [columns, classes], head.centers);
+    graph.node("MatMul", ["unit", "centers"], "products");
+    graph.constant("offsets", DataType.FLOAT, [classes], head.offsets);
+    graph.node("Add", ["products", "offsets"], "scores");
+  }
+  graph.node("Softmax", ["scores"], graphNames.probabilities, { axis: -1 });
+  return graph.encode(producer, classes);
+}
+
+/** Adds Σ_l weights[b, l] · matrix[ids[b, l]] and returns its name; [b, columns]. */
+function weightedRows(graph: GraphBuilder, matrix: QuantizedMatrix): string {
+  graph.constant("matrix", DataType.INT8, [matrix.rows, matrix.columns], matrix.bytes);
+  graph.constant("scales", DataType.FLOAT, [matrix.columns], matrix.scales);
+  graph.constant("row_axis", DataType.INT64, [1], BigInt64Array.of(1n));
+  graph.node("Gather", ["matrix", graphNames.ids], "gathered_bytes", { axis: 0 });
+  graph.node("Cast", ["gathered_bytes"], "gathered", { to: DataType.FLOAT });
+  graph.node("Unsqueeze", [graphNames.weights, "row_axis"], "weight_rows");
+  graph.node("MatMul", ["weight_rows", "gathered"], "sum_rows");
+  graph.node("Squeeze", ["sum_rows", "row_axis"], "byte_sums");
+  graph.node("Mul", ["byte_sums", "scales"], "sums");
+  return "sums";
+}
+
+/** Collects the nodes and constants of one graph. */
+class GraphBuilder {
+  private readonly nodes: onnx.INodeProto[] = [];
+  private readonly constants: onnx.ITensorProto[] = [];
+
+  constant(name: string, dataType: number, dims: number[], values: ArrayBufferView): void {
+    const rawData = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    this.constants.push({ name, dataType, dims, rawData });
+  }
+
+  node(opType: string, input: string[], output: string, attributes: Record<string, number> = {}): void {
+    const attribute = Object.entries(attributes).map(([name, i]) => ({ name, i, type: AttributeProto.AttributeType.INT }));
+    this.nodes.push({ opType, input, output: [output], name: output, attribute });
+  }
+
+  encode(producer: string, classes: number): Uint8Array {
+    const model = ModelProto.create({
+      irVersion,
+      producerName: producer,
+      opsetImport: [{ domain: "", version: opset }],
+      graph: {
+        name: "router",
+        node: this.nodes,
+        initializer: this.constants,
+        input: [tensor(graphNames.ids, DataType.INT32, ["b", "l"]), tensor(graphNames.weights, DataType.FLOAT, ["b", "l"])],
+        output: [tensor(graphNames.probabilities, DataType.FLOAT, ["b", classes])],
+      },
+    });
+    return ModelProto.encode(model).finish();
+  }
+}
+
+function tensor(name: string, elemType: number, dims: (string | number)[]): onnx.IValueInfoProto {
+  const dim = dims.map((size) => (typeof size === "string" ? { dimParam: size } : { dimValue: size }));
+  return { name, type: { tensorType: { elemType, shape: { dim } } } };
+}
