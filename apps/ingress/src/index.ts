@@ -1,1 +1,3 @@
-export {};
+export { AnswerAssembler, type AnswerIdentity } from "./answers/answer-assembler.js";
+export { runIngress, type RunningIngress } from "./run-ingress.js";
+export { openApiDocument } from "./system/openapi-document.js";

@@ -1,0 +1,32 @@
+import type { CodedError, Terminal } from "@expert-router/contracts";
+import type { AnswerIdentity } from "./answer-assembler.js";
+
+/** What an open answer tells the rest of the ingress. */
+export interface AnswerObserver {
+  /** The first delta arrived, this long after the request was accepted. */
+  firstToken(seconds: number): void;
+  /** The log came to its end. */
+  ended(terminal: Terminal): void;
+  /** The client left, or the process ends: nobody waits for the answer any more. */
+  abandoned(): void;
+  /** An error was sent inside a stream that had begun. */
+  failedInStream(error: CodedError): void;
+}
+
+/** An HTTP answer under way. Draining waits for it, and interrupts it at the deadline. */
+export interface OpenAnswer {
+  /** Nothing more will be sent. */
+  readonly isOver: boolean;
+  /** The client can go on from another process, so draining need not wait. */
+  readonly isResumable: boolean;
+  interrupt(error: CodedError): void;
+}
+
+/** What every kind of answer needs to know about its request. */
+export interface AnswerContext {
+  readonly identity: AnswerIdentity;
+  readonly acceptedAtMs: number;
+  /** Response headers: request id, decision, rate limit. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly observer: AnswerObserver;
+}

@@ -1,0 +1,140 @@
+import {
+  chatCompletionRequestSchema,
+  completionRequestSchema,
+  type Endpoint,
+  type RequestId,
+  type RequestRecord,
+} from "@expert-router/contracts";
+import { Controller, Inject, Post, Req, Res } from "@nestjs/common";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { AnswerContext, AnswerObserver } from "../answers/answer-context.js";
+import { OpenAnswers } from "../answers/open-answers.js";
+import { StreamedAnswer } from "../answers/streamed-answer.js";
+import { WholeAnswer } from "../answers/whole-answer.js";
+import { ExpertMonitor } from "../experts/expert-monitor.js";
+import { syncTenant } from "../http/tenant.js";
+import { validate } from "../http/request-validation.js";
+import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
+import type { IngressContext } from "../wiring/ingress-options.js";
+import type { IngressPorts } from "../wiring/ports.js";
+import { ExpertChooser } from "./expert-chooser.js";
+import { priorityHeader, readPriority } from "./priority.js";
+import { decisionHeaders, RequestIntake } from "./request-intake.js";
+import { classifierInput, isContinuable, wantsUsage } from "./request-traits.js";
+
+/** The body schema of each endpoint. */
+export const bodySchemas = {
+  "/v1/chat/completions": chatCompletionRequestSchema,
+  "/v1/completions": completionRequestSchema,
+} as const;
+
+/** OpenAI's two generating endpoints: the client waits for the answer, whole or streamed. */
+@Controller("v1")
+export class CompletionsController {
+  constructor(
+    @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
+    @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
+    @Inject(ExpertChooser) private readonly chooser: ExpertChooser,
+    @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
+    @Inject(RequestIntake) private readonly intake: RequestIntake,
+    @Inject(OpenAnswers) private readonly open: OpenAnswers,
+  ) {}
+
+  @Post("chat/completions")
+  chat(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.answer("/v1/chat/completions", request, reply);
+  }
+
+  @Post("completions")
+  complete(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.answer("/v1/completions", request, reply);
+  }
+
+  private async answer(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const record = await this.accept(endpoint, request);
+    const { expert } = record.decision;
+    const load = this.monitor.load(expert);
+    const headers = { ...decisionHeaders(record.id, record.decision), ...load.rateLimitHeaders() };
+    reply.headers(headers);
+    load.admit();
+    const context: AnswerContext = {
+      identity: { id: record.id, endpoint, model: expert, created: Math.floor(record.createdAtMs / 1_000) },
+      acceptedAtMs: record.createdAtMs,
+      headers,
+      observer: this.observe(record),
+    };
+    if (record.exposed) await this.stream(record, context, reply);
+    else await this.whole(record, context, reply);
+  }
+
+  private async accept(endpoint: Endpoint, request: FastifyRequest): Promise<RequestRecord> {
+    const body = request.body as Record<string, unknown>;
+    const { model, stream } = validate(bodySchemas[endpoint], body);
+    const priorityClass = readPriority(request.headers[priorityHeader], "interactive");
+    return {
+      id: request.id as RequestId,
+      kind: "sync",
+      endpoint,
+      body,
+      decision: await this.chooser.choose(model, classifierInput(endpoint, body)),
+      tenant: syncTenant(request, body),
+      priorityClass,
+      createdAtMs: Date.now(),
+      continuable: isContinuable(endpoint, body),
+      exposed: stream === true,
+    };
+  }
+
+  private async stream(record: RequestRecord, context: AnswerContext, reply: FastifyReply): Promise<void> {
+    const { waitingCommentAfterMs } = this.context.tuning;
+    const answer = new StreamedAnswer(reply, context, { includeUsage: wantsUsage(record.body), waitingCommentAfterMs });
+    this.open.track(answer, reply.raw);
+    this.context.metrics.openStreams.inc();
+    reply.raw.once("close", () => this.context.metrics.openStreams.dec());
+    try {
+      await this.intake.submit(record, answer);
+    } catch (error) {
+      answer.discard();
+      throw error;
+    }
+    await answer.begun;
+  }
+
+  private async whole(record: RequestRecord, context: AnswerContext, reply: FastifyReply): Promise<void> {
+    const answer = new WholeAnswer(reply.raw, context);
+    this.open.track(answer, reply.raw);
+    try {
+      await this.intake.submit(record, answer);
+    } catch (error) {
+      answer.discard();
+      throw error;
+    }
+    const body = await answer.body;
+    if (body === undefined) return void reply.hijack();
+    const queueMs = await this.queueMs(record);
+    if (queueMs !== undefined) reply.header("x-expert-router-queue-ms", queueMs);
+    void reply.send(body);
+  }
+
+  /** The answer is there already, so a Redis that leaves now costs only this header. */
+  private async queueMs(record: RequestRecord): Promise<number | undefined> {
+    const state = await this.ports.store.read(record.id).catch(() => undefined);
+    return state?.startedAtMs === undefined ? undefined : Math.max(0, state.startedAtMs - record.createdAtMs);
+  }
+
+  private observe({ id, createdAtMs, decision: { expert } }: RequestRecord): AnswerObserver {
+    const { metrics, logger } = this.context;
+    return {
+      firstToken: (seconds) => metrics.ttftSeconds.observe({ expert }, seconds),
+      ended: ({ status }) => metrics.requestSeconds.observe({ expert, status }, (Date.now() - createdAtMs) / 1_000),
+      abandoned: () => {
+        metrics.requestSeconds.observe({ expert, status: "cancelled" }, (Date.now() - createdAtMs) / 1_000);
+        void this.intake.takeOut(id, expert, { status: "cancelled" });
+      },
+      failedInStream: (error) => {
+        metrics.errors.inc({ code: error.code });
+        logger.warn({ requestId: id, expert, code: error.code }, "a stream ended with an error");
+      },
+    };
+  }
+}

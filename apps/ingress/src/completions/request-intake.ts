@@ -1,0 +1,84 @@
+import type { DecisionRecord, RequestId, RequestRecord, Terminal } from "@expert-router/contracts";
+import type { Following, TokenSink } from "@expert-router/token-stream";
+import { Inject, Injectable } from "@nestjs/common";
+import { ExpertMonitor } from "../experts/expert-monitor.js";
+import { redisUnavailable } from "../http/error-answer.js";
+import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
+import type { IngressContext } from "../wiring/ingress-options.js";
+import type { IngressPorts } from "../wiring/ports.js";
+
+/** A sink that an HTTP client waits behind. */
+export interface WaitingSink extends TokenSink {
+  /** Names the follow that feeds it. */
+  attach(following: Following): void;
+  /** Nobody waits for it any more. */
+  readonly isOver: boolean;
+}
+
+/** Puts requests into the system and takes them out again. */
+@Injectable()
+export class RequestIntake {
+  constructor(
+    @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
+    @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
+    @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
+  ) {}
+
+  /**
+   * Records the request and puts it on its expert's queue; durable once resolved. With a sink, its tokens come to
+   * this process.
+   * @throws CodedError `redis_unavailable`; the request is void then.
+   */
+  async submit(record: RequestRecord, sink?: WaitingSink): Promise<void> {
+    const { store, follower, queues } = this.ports;
+    // The follow stands before the request exists, so that no token can come before somebody listens.
+    const following = sink && follower.follow(record.id, sink, { owner: true });
+    if (following !== undefined) sink?.attach(following);
+    try {
+      await store.create(record, sink && follower.channel);
+      if (sink?.isOver !== true) {
+        await queues.get(record.decision.expert)!.enqueue({ id: record.id, priorityClass: record.priorityClass });
+        this.monitor.load(record.decision.expert).countAdded();
+      }
+    } catch (error) {
+      following?.stop();
+      this.context.logger.warn({ requestId: record.id, err: error }, "a request could not be queued");
+      void this.takeOut(record.id, record.decision.expert, {
+        status: "failed",
+        error: { code: "redis_unavailable", message: "The request could not be queued." },
+      });
+      throw redisUnavailable(error);
+    }
+    // A client that left while the request was on its way in could not take it out yet.
+    if (sink?.isOver === true) void this.takeOut(record.id, record.decision.expert, { status: "cancelled" });
+  }
+
+  /** Closes a request that nobody waits for and takes it off the queue; never rejects. Answers whether it was open. */
+  async takeOut(id: RequestId, expert: string, terminal: Terminal): Promise<boolean> {
+    try {
+      return await this.close(id, expert, terminal);
+    } catch (error) {
+      this.context.logger.warn({ requestId: id, err: error }, "a request could not be taken out");
+      return false;
+    }
+  }
+
+  /** Closes a request and takes it off the queue. Answers whether this call closed it. */
+  async close(id: RequestId, expert: string, terminal: Terminal): Promise<boolean> {
+    const closed = await this.ports.store.close(id, terminal);
+    if (closed !== "closed") return false;
+    // Whoever closes a log counts it: here, or the worker.
+    this.context.metrics.jobs.inc({ status: terminal.status });
+    await this.ports.queues.get(expert)?.remove(id);
+    return true;
+  }
+}
+
+/** Response headers that name the request and the decision. */
+export function decisionHeaders(id: RequestId, decision: DecisionRecord): Record<string, string> {
+  return {
+    "x-request-id": id,
+    "x-expert-router-expert": decision.expert,
+    "x-expert-router-confidence": String(Math.round(decision.confidence * 10_000) / 10_000),
+  };
+}

@@ -1,0 +1,56 @@
+import { newRequestId } from "@expert-router/contracts";
+import type { FastifyInstance, FastifyServerOptions } from "fastify";
+import type { IngressContext } from "../wiring/ingress-options.js";
+import { ApiKeys } from "./api-keys.js";
+import { shuttingDown } from "./error-answer.js";
+import "./tenant.js";
+
+/** Time in which a client must have sent its whole request. */
+const requestTimeoutMs = 60_000;
+
+/** Fastify's options of the ingress. */
+export function fastifyOptions(bodyLimitBytes: number): FastifyServerOptions {
+  return {
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: requestTimeoutMs,
+    // The id of the HTTP request is the id of what it asks for.
+    genReqId: () => newRequestId(),
+    logger: false,
+    routerOptions: { maxParamLength: 200 },
+  };
+}
+
+/** What happens to every request before its route: id, drain, key, JSON; and the counting of answers. */
+export function installFrontDoor(fastify: FastifyInstance, context: IngressContext): void {
+  const { lifecycle, settings, metrics } = context;
+  const keys = new ApiKeys(settings.apiKeys);
+  fastify.decorateRequest("tenant", "default");
+  fastify.addHook("onRequest", (request, reply, done) => {
+    reply.header("x-request-id", request.id);
+    // The pattern of the route, not the URL: percent-encoding must not open a side door.
+    if (request.routeOptions.url?.startsWith("/v1/") !== true) return done();
+    try {
+      if (lifecycle.state !== "ready" && lifecycle.state !== "starting") {
+        reply.header("connection", "close");
+        throw shuttingDown();
+      }
+      request.tenant = keys.tenant(request.headers.authorization);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  fastify.addHook("onResponse", (request, reply, done) => {
+    const route = request.routeOptions.url ?? "unknown";
+    metrics.httpRequests.inc({ method: request.method, route, status: String(reply.raw.statusCode) });
+    metrics.httpSeconds.observe({ method: request.method, route }, reply.elapsedTime / 1_000);
+    done();
+  });
+  const parseJson = fastify.getDefaultJsonParser("error", "error");
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    // Some clients name a content type on a POST without a body, as cancel is.
+    if (body === "") done(null, undefined);
+    else parseJson(request, body as string, done);
+  });
+}

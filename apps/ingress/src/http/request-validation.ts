@@ -1,0 +1,62 @@
+import { CodedError } from "@expert-router/contracts";
+import type { z } from "zod";
+
+type Issue = z.core.$ZodIssue;
+
+/**
+ * Checks a body or query and answers what the schema made of it.
+ * @throws CodedError for the first problem, in OpenAI's words: `missing_required_parameter` or `invalid_value`.
+ */
+export function validate<S extends z.ZodType>(schema: S, value: unknown, at = ""): z.infer<S> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw problem(parsed.error.issues[0]!, value, at);
+}
+
+function problem(issue: Issue, value: unknown, at: string): CodedError {
+  if (issue.path.length === 0 && !isObject(value)) {
+    const what = at === "" ? "The request body" : `'${at}'`;
+    return new CodedError("invalid_value", `${what} must be a JSON object.`, { param: at || undefined });
+  }
+  if (issue.code === "unrecognized_keys") {
+    const param = paramPath([...issue.path, issue.keys[0]!], at);
+    return new CodedError("invalid_value", `Unknown parameter: '${param}'.`, { param });
+  }
+  const param = paramPath(issue.path, at);
+  if (param !== "" && valueAt(value, issue.path) === undefined) {
+    return new CodedError("missing_required_parameter", `Missing required parameter: '${param}'.`, { param });
+  }
+  if (param === "") return new CodedError("invalid_value", `Invalid request: ${issue.message}.`);
+  return new CodedError("invalid_value", `Invalid value for '${param}': ${reason(issue)}.`, { param });
+}
+
+/** A union's own message says nothing, so its alternatives speak. */
+function reason(issue: Issue): string {
+  if (issue.code !== "invalid_union") return lowerFirst(issue.message);
+  const alternatives = issue.errors.flatMap((issues) => (issues[0] === undefined ? [] : [innermost(issues[0])]));
+  return lowerFirst([...new Set(alternatives)].join("; or ") || issue.message);
+}
+
+function innermost(issue: Issue): string {
+  return issue.code === "invalid_union" ? reason(issue) : lowerFirst(issue.message);
+}
+
+/** `messages[0].role` */
+function paramPath(path: readonly PropertyKey[], at: string): string {
+  return path.reduce<string>((text, step) => {
+    if (typeof step === "number") return `${text}[${step}]`;
+    return text === "" ? String(step) : `${text}.${String(step)}`;
+  }, at);
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | null | undefined)?.[step], value);
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

@@ -1,0 +1,19 @@
+import { createHash } from "node:crypto";
+import type { FastifyRequest } from "fastify";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Who asks: owner of jobs. Set by the front door. */
+    tenant: string;
+  }
+}
+
+/**
+ * The tenant that a waiting request counts for in scheduling. On an open server, where nobody shows a key, the
+ * `user` field tells clients apart; a job cannot use it, because reading a job sends no body.
+ */
+export function syncTenant(request: FastifyRequest, body: Readonly<Record<string, unknown>>): string {
+  const { user } = body;
+  if (request.tenant !== "default" || typeof user !== "string" || user === "") return request.tenant;
+  return `user-${createHash("sha256").update(user).digest("hex").slice(0, 16)}`;
+}

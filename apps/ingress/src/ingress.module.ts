@@ -1,0 +1,48 @@
+import { Module, type DynamicModule, type Provider } from "@nestjs/common";
+import { APP_FILTER } from "@nestjs/core";
+import { OpenAnswers } from "./answers/open-answers.js";
+import { CompletionsController } from "./completions/completions.controller.js";
+import { ExpertChooser } from "./completions/expert-chooser.js";
+import { RequestIntake } from "./completions/request-intake.js";
+import { ExpertMonitor } from "./experts/expert-monitor.js";
+import { ExpertsController } from "./experts/experts.controller.js";
+import { ErrorFilter } from "./http/error-filter.js";
+import { JobDesk } from "./jobs/job-desk.js";
+import { JobsController } from "./jobs/jobs.controller.js";
+import { ModelsController } from "./system/models.controller.js";
+import { OperationsController } from "./system/operations.controller.js";
+import { INGRESS_CONTEXT, INGRESS_PORTS } from "./wiring/injection-tokens.js";
+import type { IngressContext } from "./wiring/ingress-options.js";
+import type { IngressPorts, PromptRouter } from "./wiring/ports.js";
+import { RedisPortsModule } from "./wiring/redis-ports.module.js";
+
+/** The ingress: HTTP in front of the queues. */
+@Module({})
+export class IngressModule {
+  /** With the queues, requests and tokens in the Redis that the settings name. */
+  static forRoot(context: IngressContext, router: PromptRouter): DynamicModule {
+    return { ...parts(context), imports: [RedisPortsModule.forRoot(context, router)] };
+  }
+
+  /** With ports that the caller made. */
+  static withPorts(context: IngressContext, ports: IngressPorts): DynamicModule {
+    return parts(context, { provide: INGRESS_PORTS, useValue: ports });
+  }
+}
+
+function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
+  return {
+    module: IngressModule,
+    controllers: [CompletionsController, JobsController, ModelsController, ExpertsController, OperationsController],
+    providers: [
+      { provide: INGRESS_CONTEXT, useValue: context },
+      { provide: APP_FILTER, useClass: ErrorFilter },
+      OpenAnswers,
+      ExpertMonitor,
+      ExpertChooser,
+      RequestIntake,
+      JobDesk,
+      ...more,
+    ],
+  };
+}

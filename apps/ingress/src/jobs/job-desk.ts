@@ -1,0 +1,153 @@
+import {
+  CodedError,
+  isRequestId,
+  type Job,
+  type JobList,
+  type JobListQuery,
+  type RequestId,
+  type RequestRecord,
+  type RequestState,
+  type Terminal,
+} from "@expert-router/contracts";
+import { Inject, Injectable } from "@nestjs/common";
+import { RequestIntake } from "../completions/request-intake.js";
+import { ExpertMonitor } from "../experts/expert-monitor.js";
+import { repeat, type RepeatingTask } from "../experts/repeating-task.js";
+import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
+import type { IngressContext } from "../wiring/ingress-options.js";
+import type { IngressPorts } from "../wiring/ports.js";
+import { assembledResponse } from "./assembled-response.js";
+import { DeadlineWatch } from "./deadline-watch.js";
+import { isFinal, jobView } from "./job-view.js";
+
+const expired: Terminal = {
+  status: "expired",
+  error: { code: "deadline_exceeded", message: "The deadline passed before the job was finished." },
+};
+
+/** Ids read for one page of a filtered list; a page may then be shorter than asked, with `has_more`. */
+const maxScanned = 2_000;
+
+/** Jobs: requests that outlive the HTTP call that made them. */
+@Injectable()
+export class JobDesk {
+  private readonly deadlines = new DeadlineWatch();
+  private sweeper: RepeatingTask | undefined;
+
+  constructor(
+    @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
+    @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
+    @Inject(RequestIntake) private readonly intake: RequestIntake,
+    @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
+  ) {}
+
+  start(): void {
+    this.sweeper = repeat(
+      this.context.tuning.deadlineSweepMs,
+      async () => {
+        const late = this.deadlines.takeExpired(Date.now());
+        await Promise.all(late.map(({ id, expert }) => this.intake.takeOut(id, expert, expired)));
+      },
+      (error) => this.context.logger.warn({ err: error }, "deadlines cannot be kept"),
+    );
+  }
+
+  stop(): void {
+    this.sweeper?.stop();
+  }
+
+  /** Puts a job on its queue. */
+  async submit(record: RequestRecord): Promise<Job> {
+    await this.intake.submit(record);
+    this.watchDeadline(record);
+    return this.waitingView({ ...record, status: "queued", attempts: 0 });
+  }
+
+  /**
+   * The record of a job; one whose deadline has passed is expired by this.
+   * @throws CodedError `job_not_found`, also for jobs of other tenants.
+   */
+  async read(id: string, tenant: string): Promise<RequestState> {
+    const state = isRequestId(id) ? await this.ports.store.read(id) : undefined;
+    if (state === undefined || state.kind !== "job" || state.tenant !== tenant) throw jobNotFound(id);
+    return this.expireIfLate(state);
+  }
+
+  /** The job with all that belongs to it: place in the queue, or answer. */
+  async view(state: RequestState): Promise<Job> {
+    if (!isFinal(state)) return this.waitingView(state);
+    const response = state.status === "completed" ? await assembledResponse(this.ports.follower, state) : null;
+    return jobView(state, { queuePosition: null, etaS: null, response });
+  }
+
+  /** A page of a tenant's jobs, newest first, without their answers. */
+  async list(tenant: string, { limit, after, status, expert }: JobListQuery): Promise<JobList> {
+    if (after !== undefined && !isRequestId(after)) {
+      throw new CodedError("invalid_value", "Invalid value for 'after': expected the id of a job.", { param: "after" });
+    }
+    const found: RequestState[] = [];
+    let before: RequestId | undefined = after;
+    let scanned = 0;
+    let exhausted = false;
+    while (found.length <= limit && scanned < maxScanned && !exhausted) {
+      const ids: RequestId[] = await this.ports.store.listJobs(tenant, { limit: limit + 1, before });
+      exhausted = ids.length <= limit;
+      scanned += ids.length;
+      before = ids.at(-1) ?? before;
+      const states = await this.ports.store.readMany(ids);
+      for (const state of states) {
+        if (state !== undefined && (status ?? state.status) === state.status && (expert ?? state.decision.expert) === state.decision.expert) found.push(state);
+      }
+    }
+    const data = await Promise.all(found.slice(0, limit).map((state) => this.listView(state)));
+    // With nothing found among those scanned, the client goes on behind the last one scanned.
+    const lastId = data.at(-1)?.id ?? (exhausted ? undefined : before);
+    return {
+      object: "list",
+      data,
+      first_id: data[0]?.id ?? null,
+      last_id: lastId ?? null,
+      has_more: found.length > limit || !exhausted,
+    };
+  }
+
+  /**
+   * Cancels a job; one that is cancelled already stays so.
+   * @throws CodedError `job_not_found`, or `job_already_finished` if it ended in another way.
+   */
+  async cancel(id: string, tenant: string): Promise<Job> {
+    const state = await this.read(id, tenant);
+    if (!isFinal(state)) await this.intake.close(state.id, state.decision.expert, { status: "cancelled" });
+    const now = await this.read(id, tenant);
+    if (now.status !== "cancelled") {
+      throw new CodedError("job_already_finished", `The job cannot be cancelled: it is ${now.status}.`);
+    }
+    return this.view(now);
+  }
+
+  /** Makes sure that somebody notices when the deadline passes. */
+  watchDeadline({ id, deadlineAtMs, decision: { expert } }: RequestRecord): void {
+    if (deadlineAtMs !== undefined) this.deadlines.watch(id, { expert, deadlineAtMs });
+  }
+
+  private async expireIfLate(state: RequestState): Promise<RequestState> {
+    if (isFinal(state) || state.deadlineAtMs === undefined || state.deadlineAtMs > Date.now()) return state;
+    await this.intake.close(state.id, state.decision.expert, expired);
+    return (await this.ports.store.read(state.id)) ?? state;
+  }
+
+  private async waitingView(state: RequestState): Promise<Job> {
+    const { expert } = state.decision;
+    const position = state.status === "queued" ? await this.ports.queues.get(expert)?.position(state.id) : undefined;
+    const etaS = position === undefined ? null : this.monitor.load(expert).etaS(position);
+    return jobView(state, { queuePosition: position ?? null, etaS, response: null });
+  }
+
+  private listView(state: RequestState): Promise<Job> | Job {
+    return isFinal(state) ? jobView(state, { queuePosition: null, etaS: null, response: null }) : this.waitingView(state);
+  }
+}
+
+function jobNotFound(id: string): CodedError {
+  return new CodedError("job_not_found", `No job found with id '${id.slice(0, 64)}'.`, { param: "id" });
+}

@@ -1,0 +1,42 @@
+import type { Job, RequestState } from "@expert-router/contracts";
+
+/** What a job's record does not hold. */
+export interface JobCircumstances {
+  readonly queuePosition: number | null;
+  readonly etaS: number | null;
+  readonly response: Record<string, unknown> | null;
+}
+
+/** A job as a client sees it. */
+export function jobView(state: RequestState, { queuePosition, etaS, response }: JobCircumstances): Job {
+  return {
+    id: state.id,
+    object: "job",
+    endpoint: state.endpoint,
+    status: state.status,
+    expert: state.decision.expert,
+    confidence: state.decision.confidence,
+    reason: state.decision.reason,
+    priority: state.priorityClass,
+    queue_position: queuePosition,
+    eta_s: etaS,
+    created_at: unixSeconds(state.createdAtMs)!,
+    started_at: unixSeconds(state.startedAtMs),
+    finished_at: unixSeconds(state.finishedAtMs),
+    deadline_at: unixSeconds(state.deadlineAtMs),
+    attempts: state.attempts,
+    metadata: state.metadata ?? null,
+    usage: state.usage ?? null,
+    response,
+    error: state.error ?? null,
+  };
+}
+
+/** Whether nothing can happen to it any more. */
+export function isFinal(state: RequestState): boolean {
+  return state.status !== "queued" && state.status !== "in_progress";
+}
+
+function unixSeconds(ms: number | undefined): number | null {
+  return ms === undefined ? null : Math.floor(ms / 1_000);
+}

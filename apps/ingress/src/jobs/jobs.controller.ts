@@ -1,0 +1,128 @@
+import {
+  CodedError,
+  comparePositions,
+  jobListQuerySchema,
+  jobSubmissionSchema,
+  parsePosition,
+  startPosition,
+  terminalPosition,
+  type Job,
+  type JobList,
+  type Position,
+  type RequestId,
+  type RequestRecord,
+} from "@expert-router/contracts";
+import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from "@nestjs/common";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { OpenAnswers } from "../answers/open-answers.js";
+import { bodySchemas } from "../completions/completions.controller.js";
+import { ExpertChooser } from "../completions/expert-chooser.js";
+import { priorityHeader, readPriority } from "../completions/priority.js";
+import { decisionHeaders } from "../completions/request-intake.js";
+import { classifierInput, isContinuable } from "../completions/request-traits.js";
+import { ExpertMonitor } from "../experts/expert-monitor.js";
+import { validate } from "../http/request-validation.js";
+import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
+import type { IngressContext } from "../wiring/ingress-options.js";
+import type { IngressPorts } from "../wiring/ports.js";
+import { answerIdentity } from "./assembled-response.js";
+import { JobDesk } from "./job-desk.js";
+import { JobEvents } from "./job-events.js";
+
+const maxMetadataPairs = 16;
+
+/** Work that nobody waits for with an open connection. */
+@Controller("v1/jobs")
+export class JobsController {
+  constructor(
+    @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
+    @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
+    @Inject(ExpertChooser) private readonly chooser: ExpertChooser,
+    @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
+    @Inject(JobDesk) private readonly desk: JobDesk,
+    @Inject(OpenAnswers) private readonly open: OpenAnswers,
+  ) {}
+
+  @Post()
+  async submit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const record = await this.accept(request);
+    const load = this.monitor.load(record.decision.expert);
+    reply.headers({ ...decisionHeaders(record.id, record.decision), ...load.rateLimitHeaders() });
+    load.admit();
+    const job = await this.desk.submit(record);
+    void reply.code(202).header("location", `/v1/jobs/${job.id}`).send(job);
+  }
+
+  @Get()
+  list(@Req() request: FastifyRequest): Promise<JobList> {
+    return this.desk.list(request.tenant, validate(jobListQuerySchema, request.query));
+  }
+
+  @Get(":id")
+  async get(@Req() request: FastifyRequest, @Param("id") id: string): Promise<Job> {
+    return this.desk.view(await this.desk.read(id, request.tenant));
+  }
+
+  @Post(":id/cancel")
+  @HttpCode(200)
+  cancel(@Req() request: FastifyRequest, @Param("id") id: string): Promise<Job> {
+    return this.desk.cancel(id, request.tenant);
+  }
+
+  @Get(":id/events")
+  async events(
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Param("id") id: string,
+    @Query("starting_after") startingAfter: unknown,
+  ): Promise<void> {
+    const { tenant } = request;
+    const after = readAfter(request.headers["last-event-id"], startingAfter);
+    const state = await this.desk.read(id, tenant);
+    // Nothing follows the end, and 204 tells a browser's EventSource not to come back.
+    if (comparePositions(after, terminalPosition) >= 0) return void reply.code(204).send();
+    this.desk.watchDeadline(state);
+    const events = new JobEvents(reply, {
+      identity: answerIdentity(state),
+      after,
+      headers: decisionHeaders(request.id as RequestId, state.decision),
+      pingMs: this.context.tuning.pingMs,
+      finalJob: async () => this.desk.view(await this.desk.read(id, tenant)),
+    });
+    this.open.track(events, reply.raw);
+    events.attach(this.ports.follower.follow(state.id, events, { after }));
+  }
+
+  private async accept(request: FastifyRequest): Promise<RequestRecord> {
+    const { endpoint, body, metadata, deadline_s: deadlineS, priority } = validate(jobSubmissionSchema, request.body);
+    const { model } = validate(bodySchemas[endpoint], body, "body");
+    if (Object.keys(metadata ?? {}).length > maxMetadataPairs) {
+      const message = `Invalid value for 'metadata': at most ${maxMetadataPairs} pairs.`;
+      throw new CodedError("invalid_value", message, { param: "metadata" });
+    }
+    const createdAtMs = Date.now();
+    return {
+      id: request.id as RequestId,
+      kind: "job",
+      endpoint,
+      body,
+      decision: await this.chooser.choose(model, classifierInput(endpoint, body)),
+      tenant: request.tenant,
+      priorityClass: priority ?? readPriority(request.headers[priorityHeader], "async"),
+      createdAtMs,
+      deadlineAtMs: deadlineS === undefined ? undefined : createdAtMs + Math.round(deadlineS * 1_000),
+      metadata,
+      continuable: isContinuable(endpoint, body),
+      exposed: false,
+    };
+  }
+}
+
+/** The place behind which a client wants to go on. The header wins: a browser repeats the URL and updates the header. */
+function readAfter(header: string | string[] | undefined, query: unknown): Position {
+  const [name, text] = header === undefined || header === "" ? ["starting_after", query] : ["Last-Event-ID", header];
+  if (text === undefined || text === "") return startPosition;
+  const position = typeof text === "string" ? parsePosition(text) : undefined;
+  if (position !== undefined) return position;
+  throw new CodedError("invalid_value", `Invalid value for '${name}': expected the id of an event, as '1-17'.`, { param: name });
+}

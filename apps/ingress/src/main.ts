@@ -1,0 +1,10 @@
+import { readIngressSettings } from "@expert-router/config";
+import { runIngress } from "./run-ingress.js";
+
+try {
+  const { lifecycle } = await runIngress(readIngressSettings());
+  lifecycle.handleSignals(process);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,81 @@
+import "reflect-metadata";
+import { randomUUID } from "node:crypto";
+import type { IngressSettings } from "@expert-router/config";
+import { ExpertRouter } from "@expert-router/embedder";
+import { Lifecycle } from "@expert-router/lifecycle";
+import { createLogger, createMetrics, type Logger } from "@expert-router/telemetry";
+import type { NestFastifyApplication } from "@nestjs/platform-fastify";
+import { OpenAnswers } from "./answers/open-answers.js";
+import { ExpertMonitor } from "./experts/expert-monitor.js";
+import { createIngressApp } from "./ingress-app.js";
+import { IngressModule } from "./ingress.module.js";
+import { JobDesk } from "./jobs/job-desk.js";
+import { INGRESS_PORTS } from "./wiring/injection-tokens.js";
+import { defaultTuning, type IngressContext } from "./wiring/ingress-options.js";
+import type { IngressPorts } from "./wiring/ports.js";
+
+/** An ingress that listens. */
+export interface RunningIngress {
+  readonly url: string;
+  readonly lifecycle: Lifecycle;
+}
+
+/** Starts the ingress. Rejects if Redis does not answer, the router artifact is broken, or the port is taken. */
+export async function runIngress(settings: IngressSettings): Promise<RunningIngress> {
+  const logger = createLogger({ name: "ingress", level: settings.logLevel });
+  const context: IngressContext = {
+    ingressId: randomUUID(),
+    settings,
+    tuning: defaultTuning,
+    lifecycle: new Lifecycle(lifecycleListeners(logger)),
+    metrics: createMetrics(),
+    logger,
+  };
+  const router = await loadRouter(settings);
+  const app = await createIngressApp(IngressModule.forRoot(context, router), context);
+  const ports = app.get<IngressPorts>(INGRESS_PORTS, { strict: false });
+  await ports.follower.start();
+  await app.get(ExpertMonitor).start();
+  app.get(JobDesk).start();
+  context.lifecycle.addReadinessCheck("redis", () => ports.redisAnswers());
+  addDrainSteps(context, app, ports, router);
+  await app.listen(settings.port, settings.host);
+  context.lifecycle.ready();
+  const url = await app.getUrl();
+  logger.info({ url, experts: settings.system.experts.length, routerVersion: router.version }, "the ingress listens");
+  return { url, lifecycle: context.lifecycle };
+}
+
+function loadRouter({ system }: IngressSettings): Promise<ExpertRouter> {
+  return ExpertRouter.load({
+    artifact: system.router?.artifact,
+    threshold: system.router?.threshold ?? 0,
+    experts: system.experts,
+    fallback: system.fallback,
+  });
+}
+
+/** The state `draining` makes /readyz and new requests answer 503 from the first moment. */
+function addDrainSteps({ lifecycle, tuning }: IngressContext, app: NestFastifyApplication, ports: IngressPorts, router: ExpertRouter): void {
+  lifecycle.onDrain("end open answers", (signal) => app.get(OpenAnswers).drain(tuning.drainWaitMs, signal));
+  lifecycle.onDrain("stop watching", async () => {
+    app.get(ExpertMonitor).stop();
+    app.get(JobDesk).stop();
+    await ports.follower.stop();
+  });
+  lifecycle.onDrain("close the server", () => app.close());
+  lifecycle.onDrain("close Redis and the router", async () => {
+    await ports.close();
+    await router.close();
+  });
+}
+
+function lifecycleListeners(logger: Logger): ConstructorParameters<typeof Lifecycle>[0] {
+  return {
+    onDrainStart: (reason) => logger.info({ reason }, "draining"),
+    onDrainStep: ({ name, durationMs, error }) => {
+      if (error === undefined) logger.debug({ step: name, durationMs }, "drained");
+      else logger.warn({ step: name, durationMs, err: error }, "a step of the drain failed");
+    },
+  };
+}

@@ -1,0 +1,139 @@
+/** Every route of the ingress, by path template, with what OpenAPI says about it. The one list of what exists. */
+import {
+  chatCompletionRequestSchema,
+  completionRequestSchema,
+  expertListSchema,
+  jobListQuerySchema,
+  jobListSchema,
+  jobSchema,
+  jobSubmissionSchema,
+  modelListSchema,
+  modelSchema,
+  routeDecisionSchema,
+  routeRequestSchema,
+} from "@expert-router/contracts";
+import { z } from "zod";
+
+/** One operation of one path. */
+export interface RouteDescription {
+  readonly summary: string;
+  readonly tag: "Generation" | "Jobs" | "Routing" | "Operations";
+  readonly body?: readonly [name: string, schema: z.ZodType];
+  readonly query?: z.ZodObject;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Status of success, and its body: a schema or a media type. */
+  readonly status: number;
+  readonly answer: readonly [name: string, schema: z.ZodType] | "text/html" | "text/plain" | "text/event-stream" | "application/json";
+  /** The answer may be an event stream instead. */
+  readonly streams?: boolean;
+  /** Error statuses beside 401 and 503. */
+  readonly errors: readonly number[];
+}
+
+type Method = "get" | "post";
+
+const priority = { "x-expert-router-priority": "Scheduling class: `interactive`, `async` or `batch`." };
+const job = ["Job", jobSchema] as const;
+const completionAnswer = z
+  .looseObject({
+    id: z.string(),
+    object: z.enum(["chat.completion", "text_completion"]),
+    created: z.int(),
+    model: z.string().describe("The expert that answered."),
+    choices: z.array(z.looseObject({ index: z.int(), finish_reason: z.string().nullable() })),
+    usage: z.record(z.string(), z.unknown()).optional(),
+  })
+  .describe("OpenAI's answer object.");
+const startingAfter = z.strictObject({
+  starting_after: z.string().optional().describe("Id of the last event seen; the header `Last-Event-ID` goes before."),
+});
+
+const generation = {
+  tag: "Generation",
+  headers: priority,
+  status: 200,
+  answer: ["Completion", completionAnswer],
+  streams: true,
+  errors: [400, 404, 413, 415, 429, 502, 504],
+} as const;
+const operation = { tag: "Operations", status: 200, errors: [] } as const;
+
+export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescription>>>> = {
+  "/v1/chat/completions": {
+    post: { ...generation, summary: "Answer a conversation.", body: ["ChatCompletionRequest", chatCompletionRequestSchema] },
+  },
+  "/v1/completions": {
+    post: { ...generation, summary: "Complete a text.", body: ["CompletionRequest", completionRequestSchema] },
+  },
+  "/v1/models": {
+    get: { tag: "Generation", summary: "List `auto` and the experts.", status: 200, answer: ["ModelList", modelListSchema], errors: [] },
+  },
+  "/v1/models/{id}": {
+    get: { tag: "Generation", summary: "One model.", status: 200, answer: ["Model", modelSchema], errors: [404] },
+  },
+  "/v1/jobs": {
+    post: {
+      tag: "Jobs",
+      summary: "Submit a job; its answer is fetched or followed later.",
+      body: ["JobSubmission", jobSubmissionSchema],
+      headers: priority,
+      status: 202,
+      answer: job,
+      errors: [400, 404, 413, 415, 429],
+    },
+    get: {
+      tag: "Jobs",
+      summary: "List jobs, newest first, without their answers.",
+      query: jobListQuerySchema,
+      status: 200,
+      answer: ["JobList", jobListSchema],
+      errors: [400],
+    },
+  },
+  "/v1/jobs/{id}": {
+    get: { tag: "Jobs", summary: "One job, with its answer once completed.", status: 200, answer: job, errors: [404] },
+  },
+  "/v1/jobs/{id}/events": {
+    get: {
+      tag: "Jobs",
+      summary: "Follow a job as server-sent events; resumable on any replica, during and after the run.",
+      query: startingAfter,
+      headers: { "last-event-id": "Id of the last event seen." },
+      status: 200,
+      answer: "text/event-stream",
+      errors: [400, 404],
+    },
+  },
+  "/v1/jobs/{id}/cancel": {
+    post: { tag: "Jobs", summary: "Cancel a job.", status: 200, answer: job, errors: [404, 409] },
+  },
+  "/v1/route": {
+    post: {
+      tag: "Routing",
+      summary: "Say which expert would answer, without asking it.",
+      body: ["RouteRequest", routeRequestSchema],
+      status: 200,
+      answer: ["RouteDecision", routeDecisionSchema],
+      errors: [400, 413, 415],
+    },
+  },
+  "/v1/experts": {
+    get: { tag: "Routing", summary: "How the experts are.", status: 200, answer: ["ExpertList", expertListSchema], errors: [] },
+  },
+  "/healthz": { get: { ...operation, summary: "The process lives.", answer: "application/json" } },
+  "/readyz": { get: { ...operation, summary: "The process may be given work; 503 if not.", answer: "application/json" } },
+  "/metrics": { get: { ...operation, summary: "Prometheus metrics.", answer: "text/plain" } },
+  "/openapi.json": { get: { ...operation, summary: "This document.", answer: "application/json" } },
+  "/docs": { get: { ...operation, summary: "This document, to read.", answer: "text/html" } },
+  "/": { get: { ...operation, summary: "The landing page.", answer: "text/html" } },
+};
+
+const matchers = Object.entries(routes).map(([template, methods]) => ({
+  pattern: new RegExp(`^${template.replace(/\{\w+\}/g, "[^/]+").replace(".", "\\.")}$`),
+  methods: Object.keys(methods).map((method) => method.toUpperCase()),
+}));
+
+/** The methods that `path` knows; none if there is no such path. */
+export function methodsOf(path: string): string[] {
+  return matchers.find(({ pattern }) => pattern.test(path))?.methods ?? [];
+}

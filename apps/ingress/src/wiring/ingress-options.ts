@@ -1,0 +1,40 @@
+import type { IngressSettings } from "@expert-router/config";
+import type { Lifecycle } from "@expert-router/lifecycle";
+import type { Logger, Metrics } from "@expert-router/telemetry";
+
+/** Times and bounds of an ingress that an operator has no reason to touch; tests do. */
+export interface IngressTuning {
+  /** Largest request body. */
+  readonly bodyLimitBytes: number;
+  /** Time in the queue after which a stream sends headers and comments, and between two comments. */
+  readonly waitingCommentAfterMs: number;
+  /** Between two comments on a stream of job events. */
+  readonly pingMs: number;
+  /** Between two looks at queues and workers; each is varied by a fifth, so that replicas do not act in step. */
+  readonly pollMs: number;
+  readonly reapMs: number;
+  readonly deadlineSweepMs: number;
+  /** How long a drain waits for open streams before it interrupts them. */
+  readonly drainWaitMs: number;
+}
+
+export const defaultTuning: IngressTuning = {
+  bodyLimitBytes: 4 * 1024 * 1024,
+  waitingCommentAfterMs: 12_000,
+  pingMs: 15_000,
+  pollMs: 250,
+  reapMs: 500,
+  deadlineSweepMs: 1_000,
+  drainWaitMs: 6_000,
+};
+
+/** What an ingress is built from. */
+export interface IngressContext {
+  /** Names this process among all ingress processes. */
+  readonly ingressId: string;
+  readonly settings: IngressSettings;
+  readonly tuning: IngressTuning;
+  readonly lifecycle: Lifecycle;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}

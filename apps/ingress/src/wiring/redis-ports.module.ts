@@ -1,0 +1,89 @@
+import { expertQueueName } from "@expert-router/contracts";
+import { BullmqExpertQueue, bullmqQueueSettings, RedisWorkerRegistry } from "@expert-router/queue";
+import { awaitReady, connectRedis, type ConnectionMode } from "@expert-router/redis";
+import { RedisRequestStore, RedisTokenFollower } from "@expert-router/token-stream";
+import { BullModule, getQueueToken } from "@nestjs/bullmq";
+import { Module, type DynamicModule } from "@nestjs/common";
+import type { Queue } from "bullmq";
+import type { Redis } from "ioredis";
+import { INGRESS_PORTS } from "./injection-tokens.js";
+import type { IngressContext } from "./ingress-options.js";
+import type { IngressPorts, PromptRouter } from "./ports.js";
+
+/** Time that Redis has to be reachable when the process starts. */
+const redisReadyTimeoutMs = 30_000;
+
+/** The ports on Redis and BullMQ. */
+@Module({})
+export class RedisPortsModule {
+  static forRoot(context: IngressContext, router: PromptRouter): DynamicModule {
+    const { experts } = context.settings.system;
+    const redis = connection(context, "fail-fast", "commands");
+    const subscriber = connection(context, "wait", "tokens");
+    const names = experts.map((expert) => expertQueueName(expert.id));
+    return {
+      module: RedisPortsModule,
+      imports: [
+        // One connection for all queues: producers never block on it.
+        BullModule.forRoot({ connection: redis, ...bullmqQueueSettings }),
+        BullModule.registerQueue(...names.map((name) => ({ name, ...bullmqQueueSettings }))),
+      ],
+      providers: [
+        {
+          provide: INGRESS_PORTS,
+          inject: names.map((name) => getQueueToken(name)),
+          useFactory: async (...bullQueues: Queue[]): Promise<IngressPorts> => {
+            await awaitReady(redis, redisReadyTimeoutMs);
+            const queues = experts.map(({ id }, index) => {
+              const queue = bullQueues[index]!;
+              // The owner of the connection hears its errors.
+              queue.on("error", () => undefined);
+              return new BullmqExpertQueue(id, queue, redis);
+            });
+            return redisPorts(context, router, queues, { redis, subscriber });
+          },
+        },
+      ],
+      exports: [INGRESS_PORTS],
+    };
+  }
+}
+
+function redisPorts(
+  { settings: { system }, ingressId }: IngressContext,
+  router: PromptRouter,
+  experts: readonly BullmqExpertQueue[],
+  { redis, subscriber }: { readonly redis: Redis; readonly subscriber: Redis },
+): IngressPorts {
+  const queues = new Map(experts.map((queue) => [queue.expert, queue]));
+  const retention = { syncMs: system.retention.syncS * 1_000, jobsMs: system.retention.jobsS * 1_000 };
+  return {
+    store: new RedisRequestStore(redis, { retention }),
+    follower: new RedisTokenFollower(redis, subscriber, { ingressId }),
+    registry: new RedisWorkerRegistry(redis, {
+      handBack: async (expert, workerId) => (await queues.get(expert)?.handBackJobsOf(workerId)) ?? 0,
+    }),
+    queues,
+    router,
+    redisAnswers: async () => redis.status === "ready" && (await redis.ping()) === "PONG",
+    close: async () => {
+      redis.disconnect();
+      subscriber.disconnect();
+    },
+  };
+}
+
+function connection({ settings, logger }: IngressContext, mode: ConnectionMode, purpose: string): Redis {
+  let away = false;
+  const redis = connectRedis(settings.redisUrl, {
+    mode,
+    name: `expert-router-ingress-${purpose}`,
+    onError: (error) => {
+      // A reconnect is tried twice a second; one line says it.
+      if (!away) logger.warn({ err: error, purpose }, "the Redis connection failed");
+      away = true;
+    },
+  });
+  redis.on("ready", () => (away = false));
+  return redis;
+}
