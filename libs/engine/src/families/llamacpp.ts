@@ -1,0 +1,20 @@
+import type { EngineFamily } from "./engine-family.js";
+
+/**
+ * llama.cpp, by its own server or by that of llama-cpp-python, which has no `/health` and overlooks the wish for usage.
+ * The two treat a last assistant message differently, so chats are not continued.
+ */
+export const llamaCppFamily: EngineFamily = {
+  kind: "llamacpp",
+  capabilities: {
+    chat: true,
+    completions: true,
+    continuesChat: false,
+    continuesCompletion: true,
+    abortsOnDisconnect: true,
+    reportsUsage: false,
+  },
+  healthPaths: ["/health", "/v1/models"],
+  endsWithDone: true,
+  takesUsageOption: true,
+};

@@ -1,0 +1,18 @@
+import type { EngineFamily } from "./engine-family.js";
+
+/** SGLang. A closed connection can leave its request decoding to the end. */
+export const sglangFamily: EngineFamily = {
+  kind: "sglang",
+  capabilities: {
+    chat: true,
+    completions: true,
+    continuesChat: true,
+    continuesCompletion: true,
+    abortsOnDisconnect: false,
+    reportsUsage: true,
+  },
+  healthPaths: ["/health"],
+  endsWithDone: true,
+  takesUsageOption: true,
+  continuationFields: { continue_final_message: true },
+};

@@ -1,0 +1,48 @@
+import type { EngineKind } from "@expert-router/contracts";
+import type { EngineOptions } from "./engine-options.js";
+import { EngineStream, type StreamTimeouts } from "./engine-stream.js";
+import type { EngineFamily } from "./families/engine-family.js";
+import { lengthReached } from "./finish-event.js";
+import type { EngineCall, EngineCapabilities, EngineEvent, InferenceEngine } from "./inference-engine.js";
+import { openAiBody } from "./openai-body.js";
+import { OpenAiDecoder } from "./openai-decoder.js";
+import { Upstream } from "./upstream.js";
+
+/** An inference server that speaks OpenAI's protocol, in the dialect of its family. */
+export class OpenAiEngine implements InferenceEngine {
+  readonly kind: EngineKind;
+  readonly capabilities: EngineCapabilities;
+  private readonly upstream: Upstream;
+  private readonly timeouts: StreamTimeouts;
+
+  constructor(
+    private readonly family: EngineFamily,
+    private readonly options: EngineOptions,
+  ) {
+    this.kind = options.kind;
+    this.capabilities = family.capabilities;
+    this.upstream = new Upstream(options);
+    this.timeouts = { firstTokenMs: options.firstTokenTimeoutMs, interTokenMs: options.interTokenTimeoutMs };
+  }
+
+  generate(call: EngineCall, signal: AbortSignal): AsyncIterable<readonly EngineEvent[]> {
+    return { [Symbol.asyncIterator]: () => this.start(call, signal) };
+  }
+
+  healthy(timeoutMs: number): Promise<boolean> {
+    return this.upstream.answers(this.family.healthPaths, timeoutMs);
+  }
+
+  close(): Promise<void> {
+    return this.upstream.close();
+  }
+
+  private start(call: EngineCall, signal: AbortSignal): AsyncIterator<readonly EngineEvent[]> {
+    const body = openAiBody(call, this.family, this.options.model);
+    if (body === "complete") return lengthReached(call.endpoint);
+    const decoder = new OpenAiDecoder(call.endpoint, this.family.endsWithDone);
+    const { pool, headers } = this.upstream;
+    const request = { method: "POST", path: this.upstream.pathOf(call.endpoint), headers, body: JSON.stringify(body) } as const;
+    return new EngineStream(decoder, this.timeouts, signal, (handler) => pool.dispatch(request, handler));
+  }
+}

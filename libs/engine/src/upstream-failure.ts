@@ -1,0 +1,76 @@
+/** What an inference server's refusals and broken connections mean in our own error codes. */
+import { EngineError, type EngineErrorCode } from "./engine-error.js";
+
+const maxMessageLength = 1_000;
+const maxRetryAfterS = 3_600;
+
+/** An error answer as {@link EngineError}. `retryAfter` is the header's value. */
+export function failureOfStatus(status: number, body: string, retryAfter: string | undefined): EngineError {
+  const { message, param } = readErrorBody(body);
+  const code = codeOfStatus(status);
+  return new EngineError(code, message ?? `The engine answered with HTTP status ${status}.`, {
+    upstreamStatus: status,
+    // The name of a field helps only the one who can change it.
+    ...(code === "engine_rejected" && param !== undefined && { param }),
+    retryAfterS: parseRetryAfter(retryAfter),
+  });
+}
+
+/** An `error` that came inside a stream whose status was 200 already. */
+export function failureInStream(error: unknown): EngineError {
+  const { message, param, status } = readError(error);
+  const code = status === undefined ? "engine_error" : codeOfStatus(status);
+  return new EngineError(code, message ?? "The engine failed while it answered.", {
+    upstreamStatus: status,
+    ...(code === "engine_rejected" && param !== undefined && { param }),
+  });
+}
+
+/** A connection that could not be made (`answered` false) or broke in the middle of an answer. */
+export function failureOfConnection(cause: Error, answered: boolean): EngineError {
+  const detail = "code" in cause && typeof cause.code === "string" ? cause.code : cause.message;
+  return answered
+    ? new EngineError("engine_error", `The engine broke off its answer (${detail}).`, { cause })
+    : new EngineError("engine_unreachable", `The engine cannot be reached (${detail}).`, { cause });
+}
+
+/** Seconds from a `retry-after` header: a number or an HTTP date. */
+export function parseRetryAfter(value: string | undefined, nowMs = Date.now()): number | undefined {
+  if (value === undefined || value.trim() === "") return undefined;
+  const seconds = /^\s*\d+(\.\d+)?\s*$/.test(value) ? Number(value) : (Date.parse(value) - nowMs) / 1_000;
+  return Number.isNaN(seconds) ? undefined : Math.min(maxRetryAfterS, Math.max(0, Math.ceil(seconds)));
+}
+
+/** The message and the field at fault in an error body; families differ in how they wrap them. */
+export function readErrorBody(body: string): { message?: string; param?: string; status?: number } {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    return readError(isObject(parsed) && parsed["error"] !== undefined ? parsed["error"] : parsed);
+  } catch {
+    const message = body.trim().slice(0, maxMessageLength);
+    return message === "" || message.startsWith("<") ? {} : { message };
+  }
+}
+
+function codeOfStatus(status: number): EngineErrorCode {
+  if (status === 429 || status === 503) return "engine_overloaded";
+  if (status === 408 || status === 504) return "engine_timeout";
+  // A wrong key, path or model name is a mistake of the installation: the client can do nothing about it.
+  if (status === 401 || status === 403 || status === 404 || status === 405) return "engine_error";
+  return status >= 400 && status < 500 ? "engine_rejected" : "engine_error";
+}
+
+function readError(error: unknown): { message?: string; param?: string; status?: number } {
+  if (typeof error === "string") return { message: error.slice(0, maxMessageLength) };
+  if (!isObject(error)) return {};
+  const message = [error["message"], error["detail"], error["error_message"]].find((value) => typeof value === "string");
+  const status = [error["code"], error["status"], error["http_status_code"]].find(isHttpStatus);
+  return {
+    ...(typeof message === "string" && { message: message.slice(0, maxMessageLength) }),
+    ...(typeof error["param"] === "string" && { param: error["param"] }),
+    ...(status !== undefined && { status }),
+  };
+}
+
+const isHttpStatus = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 400 && Number(value) <= 599;
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
