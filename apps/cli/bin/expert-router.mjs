@@ -1,2 +1,12 @@
 #!/usr/bin/env node
-import "../dist/main.js";
+import { existsSync } from "node:fs";
+
+const main = new URL("../dist/main.js", import.meta.url);
+if (existsSync(main)) {
+  await import(main.href);
+} else {
+  process.stderr.write(
+    "expert-router is not built yet: run `npm start`, or `npm run build`, in the repository's root.\n",
+  );
+  process.exitCode = 1;
+}

@@ -1,1 +1,1 @@
-export {};
+export { commandTable } from "./command-table.js";

@@ -1,0 +1,51 @@
+import type { Command } from "commander";
+
+export interface CommandEntry {
+  readonly description: string;
+  /** Imports the command with everything it needs. */
+  readonly load: () => Promise<Command>;
+}
+
+/** Every subcommand, in the order of the help. */
+export const commandTable = {
+  up: {
+    description: "run the whole system on this machine",
+    load: async () => (await import("./commands/up.js")).upCommand(),
+  },
+  ingress: {
+    description: "run the HTTP front door",
+    load: async () => (await import("./commands/ingress.js")).ingressCommand(),
+  },
+  worker: {
+    description: "run the worker of one inference server",
+    load: async () => (await import("./commands/worker.js")).workerCommand(),
+  },
+  "engine-sim": {
+    description: "run a simulated inference server",
+    load: async () => (await import("./commands/engine-sim.js")).engineSimCommand(),
+  },
+  route: {
+    description: "classify a prompt",
+    load: async () => (await import("./commands/route.js")).routeCommand(),
+  },
+  train: {
+    description: "train a router from prompts",
+    load: async () => (await import("./commands/train.js")).trainCommand(),
+  },
+  eval: {
+    description: "measure a router on prompts with labels",
+    load: async () => (await import("./commands/eval.js")).evalCommand(),
+  },
+  submit: {
+    description: "submit a job to a running ingress",
+    load: async () => (await import("./commands/submit.js")).submitCommand(),
+  },
+  doctor: {
+    description: "examine this installation",
+    load: async () => (await import("./commands/doctor.js")).doctorCommand(),
+  },
+  config: {
+    description: "check the configuration",
+    load: async () => (await import("./commands/config.js")).configCommand(),
+  },
+} as const satisfies Record<string, CommandEntry>;

@@ -1,0 +1,55 @@
+import { defaultEngineSimOptions as defaults } from "@expert-router/engine-sim";
+import { Lifecycle } from "@expert-router/lifecycle";
+import { Command } from "commander";
+import { CommandFailure } from "../command-failure.js";
+
+/** `expert-router engine-sim` */
+export function engineSimCommand(): Command {
+  return new Command("engine-sim")
+    .description("run a simulated inference server: seeded text at a fixed pace, made by no language model")
+    .option("--host <address>", `address to listen on (${defaults.host})`)
+    .option("--port <number>", `port to listen on; 0: any free one (${defaults.port})`)
+    .option("--model <name>", `name of the model; always says that it is simulated (${defaults.model})`)
+    .option("--max-num-seqs <number>", `requests generated at once (${defaults.maxNumSeqs})`)
+    .option(
+      "--time-to-first-token <ms>",
+      `milliseconds before the first token (${defaults.timeToFirstTokenMs})`,
+    )
+    .option("--inter-token-latency <ms>", `milliseconds between tokens (${defaults.interTokenLatencyMs})`)
+    .option(
+      "--time-factor-under-load <factor>",
+      `how much slower it is when full (${defaults.timeFactorUnderLoad})`,
+    )
+    .option("--max-tokens-default <number>", "tokens of an answer whose request names no limit")
+    .option(
+      "--failure-injection-rate <share>",
+      `share of requests that fail, 0 to 1 (${defaults.failureInjectionRate})`,
+    )
+    .option("--seed <number>", `seed of texts and failures (${defaults.seed})`)
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ expert-router engine-sim --port 8101 --model simulated-code --seed 7",
+    )
+    .action(async (_options, command: Command) => {
+      const { parseEngineSimArguments, runEngineSim } = await import("@expert-router/engine-sim");
+      const sim = await Promise.resolve()
+        .then(() => runEngineSim(parseEngineSimArguments(givenFlags(command))))
+        .catch((error: Error) => {
+          throw new CommandFailure(error.message, 2);
+        });
+      const lifecycle = new Lifecycle();
+      lifecycle.onDrain("close", () => sim.close());
+      lifecycle.ready();
+      lifecycle.handleSignals(process);
+      process.stdout.write(`engine-sim: ${sim.model} on ${sim.url}\n`);
+      process.send?.({ type: "ready", url: sim.url });
+    });
+}
+
+/** The flags as they were typed: the simulator checks them itself. */
+function givenFlags(command: Command): string[] {
+  return command.options.flatMap((option) => {
+    const value: unknown = command.getOptionValue(option.attributeName());
+    return typeof value === "string" ? [`${option.long ?? ""}=${value}`] : [];
+  });
+}

@@ -1,0 +1,65 @@
+/** The `expert-router` command: finds the subcommand and loads nothing else. */
+import { readFileSync } from "node:fs";
+import { ConfigError } from "@expert-router/config";
+import { Command, type CommanderError } from "commander";
+import { CommandFailure } from "./command-failure.js";
+import { commandTable, type CommandEntry } from "./command-table.js";
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+const program = new Command("expert-router")
+  .description("Many specialised language models, served as one.")
+  .version(version)
+  .showHelpAfterError("(--help tells what is possible)")
+  .showSuggestionAfterError()
+  .addHelpText(
+    "after",
+    `
+Examples:
+  $ expert-router up                                   the whole system on this machine
+  $ expert-router submit "Why is the sky blue?" --watch
+  $ expert-router doctor                               what is wrong here`,
+  );
+
+/** Only the asked subcommand is loaded; the others are names, so that the help can list them. */
+async function addCommands(asked: string | undefined): Promise<void> {
+  for (const [name, entry] of Object.entries<CommandEntry>(commandTable)) {
+    if (name === asked) program.addCommand(await entry.load());
+    else program.command(name).description(entry.description).allowUnknownOption();
+  }
+}
+
+function fail(error: unknown): void {
+  if (isCommanderError(error)) {
+    process.exitCode = error.exitCode;
+    return;
+  }
+  const expected = error instanceof ConfigError || error instanceof CommandFailure;
+  const text = expected
+    ? error.message
+    : error instanceof Error
+      ? (error.stack ?? error.message)
+      : String(error);
+  process.stderr.write(`${text}\n`);
+  process.exitCode = error instanceof ConfigError ? 2 : error instanceof CommandFailure ? error.exitCode : 1;
+}
+
+function isCommanderError(error: unknown): error is CommanderError {
+  return (
+    error instanceof Error &&
+    "exitCode" in error &&
+    "code" in error &&
+    String(error.code).startsWith("commander.")
+  );
+}
+
+const [, , first, second] = process.argv;
+try {
+  // `expert-router help up` is `expert-router up --help`.
+  await addCommands(first === "help" ? second : first);
+  await program.parseAsync();
+} catch (error) {
+  fail(error);
+}
