@@ -23,14 +23,13 @@ export function tritonBody(call: EngineCall): Body | "complete" {
   if (typeof body["n"] === "number" && body["n"] > 1) {
     throw new EngineError("engine_rejected", "This expert's engine gives one choice only.", { param: "n" });
   }
-  const { max_completion_tokens, ...rest } = { max_completion_tokens: undefined, ...limits };
-  const maxTokens = max_completion_tokens ?? limits["max_tokens"];
+  const limited = { ...body, ...limits };
+  const maxTokens = limited["max_completion_tokens"] ?? limited["max_tokens"];
   const chat = call.endpoint === "/v1/chat/completions";
   const stop = stopWords(body["stop"], chat);
   const sampling = {
-    ...Object.fromEntries(Object.entries(body).filter(([key, value]) => !consumed.has(key) && value !== null)),
-    ...rest,
-    ...(maxTokens !== undefined && { max_tokens: maxTokens }),
+    ...Object.fromEntries(Object.entries(limited).filter(([key, value]) => !consumed.has(key) && value !== null)),
+    ...(typeof maxTokens === "number" && { max_tokens: maxTokens }),
   };
   return {
     ...sampling,
