@@ -163,10 +163,11 @@ export class JobRunner {
     if ((await writer.close(terminal)) === "closed") {
       const { expert } = this.options;
       this.metrics.jobs.inc({ status: terminal.status });
-      this.metrics.requestSeconds.observe(
-        { expert, status: terminal.status },
-        Math.max(0, Date.now() - request.createdAtMs) / 1_000,
-      );
+      // The ingress that a client waits at measures the time of a sync request.
+      if (request.kind === "job") {
+        const seconds = Math.max(0, Date.now() - request.createdAtMs) / 1_000;
+        this.metrics.requestSeconds.observe({ expert, status: terminal.status }, seconds);
+      }
       if (terminal.usage !== undefined) {
         this.metrics.tokens.inc({ expert, kind: "prompt" }, terminal.usage.prompt_tokens);
         this.metrics.tokens.inc({ expert, kind: "completion" }, terminal.usage.completion_tokens);

@@ -1,0 +1,183 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ExpertStatus } from "@expert-router/contracts";
+import { findFreePort, startRedis, waitFor, type TestRedis } from "@expert-router/testing";
+import { stringify } from "yaml";
+import { Child } from "./child.js";
+
+/** Seed of every simulator that a {@link TestSystem} starts. */
+export const simulatorSeed = 7;
+
+/** Which experts run, and how their simulators behave. */
+export interface TestSystemOptions {
+  /** Expert id → the domains it answers; the last one is the fallback. */
+  readonly experts?: Record<string, string[]>;
+  readonly ingresses?: number;
+  readonly workersPerExpert?: number;
+  readonly timeToFirstTokenMs?: number;
+  readonly interTokenLatencyMs?: number;
+  readonly env?: Record<string, string>;
+  /** Further keys of expert-router.yaml. */
+  readonly config?: Record<string, unknown>;
+}
+
+/** A simulator beside an expert. */
+export interface TestEngine {
+  readonly url: string;
+  readonly process: Child;
+}
+
+const artifact = fileURLToPath(new URL("../../routers/default", import.meta.url));
+const twoExperts = { code: ["code", "sql"], general: ["general", "science", "humanities"] };
+
+/** The whole system in real processes: a Redis, simulators, workers, ingresses. */
+export class TestSystem {
+  readonly ingresses: { url: string; process: Child }[] = [];
+  readonly engines = new Map<string, TestEngine>();
+  readonly workers: { expert: string; process: Child }[] = [];
+
+  private constructor(
+    readonly redis: TestRedis,
+    private readonly folder: string,
+    private readonly options: TestSystemOptions,
+  ) {}
+
+  static async start(options: TestSystemOptions = {}): Promise<TestSystem> {
+    const redis = await startRedis({ durable: true });
+    const system = new TestSystem(redis, mkdtempSync(join(tmpdir(), "expert-router-e2e-")), options);
+    try {
+      await system.startAll();
+    } catch (error) {
+      await system.stop();
+      throw error;
+    }
+    return system;
+  }
+
+  /** Address of the first ingress. */
+  get url(): string {
+    return (this.ingresses[0] as { url: string }).url;
+  }
+
+  engine(expert: string): TestEngine {
+    const engine = this.engines.get(expert);
+    if (engine === undefined) throw new Error(`no engine of ${expert}`);
+    return engine;
+  }
+
+  /** One more worker beside the engine of `expert`. */
+  startWorker(expert: string): Child {
+    const process = Child.node(`worker of ${expert}`, "apps/worker/dist/main.js", {
+      env: { ...this.env, EXPERT: expert, ENGINE_URL: this.engine(expert).url },
+    });
+    this.workers.push({ expert, process });
+    return process;
+  }
+
+  async startIngress(): Promise<string> {
+    const port = String(await findFreePort());
+    const child = Child.node("ingress", "apps/ingress/dist/main.js", { env: { ...this.env, PORT: port } });
+    const url = `http://127.0.0.1:${port}`;
+    this.ingresses.push({ url, process: child });
+    await this.whenReady(child, `${url}/readyz`);
+    return url;
+  }
+
+  /** The status of every expert, as the first ingress sees it. */
+  async experts(): Promise<ExpertStatus[]> {
+    const response = await fetch(`${this.url}/v1/experts`);
+    return ((await response.json()) as { data: ExpertStatus[] }).data;
+  }
+
+  /** Resolves when every expert has `count` workers with a healthy engine. */
+  async whenWorkersAre(count: number): Promise<void> {
+    await waitFor(
+      `${count} workers an expert`,
+      async () => (await this.experts()).every((expert) => expert.workers === count && expert.health === "healthy"),
+      { timeoutMs: 20_000, intervalMs: 50 },
+    ).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${this.workers.map(({ process }) => process.log).join("\n")}`);
+    });
+  }
+
+  /** Requests that the simulator of `expert` is generating. */
+  async runningAt(expert: string): Promise<number> {
+    const metrics = await (await fetch(`${this.engine(expert).url}/metrics`)).text();
+    const match = /^vllm:num_requests_running(?:\{[^}]*\})? (\d+)/m.exec(metrics);
+    if (match === null) throw new Error("the simulator reports no running requests");
+    return Number(match[1]);
+  }
+
+  async stop(): Promise<void> {
+    const children = [...this.ingresses, ...this.workers, ...this.engines.values()].map(({ process }) => process);
+    await Promise.all(children.map((child) => child.end()));
+    await this.redis.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private get env(): Record<string, string> {
+    return {
+      REDIS_URL: this.redis.url,
+      EXPERT_ROUTER_CONFIG: join(this.folder, "expert-router.yaml"),
+      EXPERT_ROUTER_DATA_DIR: join(this.folder, "data"),
+      ...this.options.env,
+    };
+  }
+
+  private async startAll(): Promise<void> {
+    const experts = Object.entries(this.options.experts ?? twoExperts);
+    await Promise.all(experts.map(([id]) => this.startEngine(id)));
+    this.writeConfig(experts);
+    for (const [id] of experts) {
+      for (let i = 0; i < (this.options.workersPerExpert ?? 1); i++) this.startWorker(id);
+    }
+    await Promise.all(Array.from({ length: this.options.ingresses ?? 1 }, () => this.startIngress()));
+    await this.whenWorkersAre(this.options.workersPerExpert ?? 1);
+  }
+
+  private async startEngine(expert: string): Promise<void> {
+    const port = await findFreePort();
+    const process = Child.node(`simulator of ${expert}`, "apps/engine-sim/dist/main.js", {
+      args: [
+        `--port=${port}`,
+        `--model=simulated-${expert}`,
+        `--seed=${simulatorSeed}`,
+        `--time-to-first-token=${this.options.timeToFirstTokenMs ?? 5}`,
+        `--inter-token-latency=${this.options.interTokenLatencyMs ?? 1}`,
+      ],
+    });
+    const url = `http://127.0.0.1:${port}`;
+    this.engines.set(expert, { url, process });
+    await this.whenReady(process, `${url}/health`);
+  }
+
+  private writeConfig(experts: [string, string[]][]): void {
+    const config = {
+      ...(experts.length > 1 && { router: { artifact, threshold: 0.45 } }),
+      fallback: experts.at(-1)?.[0],
+      experts: experts.map(([id, domains]) => ({
+        id,
+        domains,
+        engine: { kind: "sim", url: this.engine(id).url, model: `simulated-${id}`, concurrency: 256 },
+      })),
+      ...this.options.config,
+    };
+    writeFileSync(join(this.folder, "expert-router.yaml"), stringify(config));
+  }
+
+  private async whenReady(child: Child, url: string): Promise<void> {
+    await waitFor(
+      `${child.name} is ready`,
+      async () => {
+        if (child.hasExited) return true;
+        return (await fetch(url)).status === 200;
+      },
+      { timeoutMs: 30_000, intervalMs: 50 },
+    ).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${child.log}`);
+    });
+    if (child.hasExited) throw new Error(`${child.name} ended:\n${child.log}`);
+  }
+}
