@@ -5,7 +5,7 @@ import {
   type RequestId,
   type RequestRecord,
 } from "@expert-router/contracts";
-import { Controller, Inject, Post, Req, Res } from "@nestjs/common";
+import { Controller, HttpCode, Inject, Post, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { AnswerContext, AnswerObserver } from "../answers/answer-context.js";
 import { OpenAnswers } from "../answers/open-answers.js";
@@ -41,11 +41,13 @@ export class CompletionsController {
   ) {}
 
   @Post("chat/completions")
+  @HttpCode(200)
   chat(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     return this.answer("/v1/chat/completions", request, reply);
   }
 
   @Post("completions")
+  @HttpCode(200)
   complete(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     return this.answer("/v1/completions", request, reply);
   }

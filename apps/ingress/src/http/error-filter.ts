@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { methodsOf } from "../system/openapi-paths.js";
 import { INGRESS_CONTEXT } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
+import { discardBody } from "./discard-body.js";
 import { retryAfterS, toCodedError } from "./error-answer.js";
 
 /** Answers everything that is thrown with OpenAI's error body. */
@@ -11,7 +12,7 @@ import { retryAfterS, toCodedError } from "./error-answer.js";
 export class ErrorFilter implements ExceptionFilter {
   constructor(@Inject(INGRESS_CONTEXT) private readonly context: IngressContext) {}
 
-  catch(thrown: unknown, host: ArgumentsHost): void {
+  async catch(thrown: unknown, host: ArgumentsHost): Promise<void> {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
@@ -20,6 +21,7 @@ export class ErrorFilter implements ExceptionFilter {
     if (error.code === "internal_error") {
       this.context.logger.error({ requestId: request.id, err: thrown }, "a request failed unexpectedly");
     }
+    if (error.code === "request_too_large") await discardBody(request.raw);
     if (reply.sent) return void reply.raw.destroy();
     const retryAfter = retryAfterS(error);
     if (retryAfter !== undefined) reply.header("retry-after", retryAfter);

@@ -33,12 +33,12 @@ function problem(issue: Issue, value: unknown, at: string): CodedError {
 /** A union's own message says nothing, so its alternatives speak. */
 function reason(issue: Issue): string {
   if (issue.code !== "invalid_union") return lowerFirst(issue.message);
-  const alternatives = issue.errors.flatMap((issues) => (issues[0] === undefined ? [] : [innermost(issues[0])]));
-  return lowerFirst([...new Set(alternatives)].join("; or ") || issue.message);
-}
-
-function innermost(issue: Issue): string {
-  return issue.code === "invalid_union" ? reason(issue) : lowerFirst(issue.message);
+  const first = issue.errors.flatMap((issues) => (issues[0] === undefined ? [] : [issues[0]]));
+  const types = first.flatMap((alternative) => (alternative.code === "invalid_type" ? [alternative.expected] : []));
+  if (types.length > 0 && types.length === first.length) return `expected one of ${[...new Set(types)].join(", ")}`;
+  // An alternative of the right type says more than the others.
+  const told = first.filter((alternative) => alternative.code !== "invalid_type" || alternative.path.length > 0);
+  return [...new Set((told.length > 0 ? told : first).map(reason))].join("; or ") || lowerFirst(issue.message);
 }
 
 /** `messages[0].role` */

@@ -43,6 +43,11 @@ export class SseResponse {
     });
   }
 
+  /** Sends the headers before there is anything to say. */
+  flushHeaders(): void {
+    this.response.flushHeaders();
+  }
+
   /** False: the reader is slow; wait for `onDrain`. */
   write(text: string): boolean {
     return this.ended || this.response.write(text);

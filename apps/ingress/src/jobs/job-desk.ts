@@ -60,7 +60,9 @@ export class JobDesk {
   async submit(record: RequestRecord): Promise<Job> {
     await this.intake.submit(record);
     this.watchDeadline(record);
-    return this.waitingView({ ...record, status: "queued", attempts: 0 });
+    const job = await this.waitingView({ ...record, status: "queued", attempts: 0 });
+    // A worker may have taken it already: it was next, and did not wait.
+    return job.queue_position === null ? { ...job, queue_position: 0, eta_s: 0 } : job;
   }
 
   /**

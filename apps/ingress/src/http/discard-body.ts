@@ -1,0 +1,27 @@
+import type { IncomingMessage } from "node:http";
+
+/** A client that sends more than this after it was refused is cut off. */
+const maxDiscardedBytes = 64 * 1024 * 1024;
+const discardTimeoutMs = 5_000;
+
+/**
+ * Reads what is left of a refused body, and throws it away. An answer given while the client still sends would be
+ * lost with the connection: most clients read only after they have written.
+ */
+export function discardBody(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    let bytes = 0;
+    const stop = (): void => {
+      clearTimeout(timer);
+      request.off("data", count).off("end", stop).off("close", stop);
+      resolve();
+    };
+    const count = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes > maxDiscardedBytes) stop();
+    };
+    const timer = setTimeout(stop, discardTimeoutMs);
+    request.on("data", count).on("end", stop).on("close", stop).resume();
+  });
+}
