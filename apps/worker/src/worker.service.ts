@@ -56,7 +56,12 @@ export class WorkerService {
 
   async start(lifecycle: Lifecycle): Promise<void> {
     await awaitReady(this.redis, redisPatienceMs);
-    await listenToControl(this.subscriber, this.settings.expert.id, (message) => this.publisher.control(message));
+    await listenToControl(
+      this.subscriber,
+      this.settings.expert.id,
+      (message) => this.publisher.control(message),
+      () => void this.publisher.recheck().catch((error: unknown) => this.logger.warn({ err: error }, "a recheck failed")),
+    );
     await this.monitor.start();
     this.state = "running";
     await this.heartbeat.start();

@@ -1,5 +1,7 @@
 import {
+  formatPosition,
   redisKeys,
+  terminalPosition,
   type AttemptMode,
   type ControlMessage,
   type Delta,
@@ -35,7 +37,7 @@ const flushMsPerAttempt = 0.02;
  * larger and not the queue longer.
  */
 export class RedisTokenPublisher implements TokenPublisher {
-  private readonly open_ = new Map<RequestId, RedisAttemptWriter>();
+  private readonly attempts = new Map<RequestId, RedisAttemptWriter>();
   /** Attempts that wait for the next flush; `first` are those that have shown nothing yet. */
   private readonly dirty = new Set<RedisAttemptWriter>();
   private readonly first = new Set<RedisAttemptWriter>();
@@ -62,7 +64,7 @@ export class RedisTokenPublisher implements TokenPublisher {
     const request = fromRequestHash(hashFromPairs(pairs));
     if (request === undefined) throw new Error(`the record of ${id} is incomplete`);
     const writer = new RedisAttemptWriter(this.redis, id, epoch, live === "" ? [] : live.split(" "), this, this.options.retention);
-    this.open_.set(id, writer);
+    this.attempts.set(id, writer);
     return {
       mode,
       attempt,
@@ -73,10 +75,17 @@ export class RedisTokenPublisher implements TokenPublisher {
   }
 
   control(message: ControlMessage): void {
-    const writer = this.open_.get(message.id as RequestId);
+    const writer = this.attempts.get(message.id as RequestId);
     if (writer === undefined) return;
     if (message.type === "watch") writer.watch(message.channel);
     else writer.abort("the log was closed");
+  }
+
+  async recheck(): Promise<void> {
+    for (const writer of [...this.attempts.values()]) {
+      const [last] = await this.redis.xrevrange(writer.logKey, "+", "-", "COUNT", 1);
+      if (last === undefined || last[0] === formatPosition(terminalPosition)) writer.abort("the log was closed");
+    }
   }
 
   async stop(): Promise<void> {
@@ -97,7 +106,7 @@ export class RedisTokenPublisher implements TokenPublisher {
   forget(writer: RedisAttemptWriter): void {
     this.dirty.delete(writer);
     this.first.delete(writer);
-    if (this.open_.get(writer.id) === writer) this.open_.delete(writer.id);
+    if (this.attempts.get(writer.id) === writer) this.attempts.delete(writer.id);
   }
 
   /** For writers: the time, as the publisher sees it. */
@@ -127,7 +136,7 @@ export class RedisTokenPublisher implements TokenPublisher {
   }
 
   private get relaxedFlushMs(): number {
-    return Math.min(this.options.maxFlushMs ?? 25, Math.max(this.minFlushMs, this.open_.size * flushMsPerAttempt));
+    return Math.min(this.options.maxFlushMs ?? 25, Math.max(this.minFlushMs, this.attempts.size * flushMsPerAttempt));
   }
 
   /** Flushes first tokens, and all that is dirty once the relaxed interval is over. Never rejects. */

@@ -236,6 +236,16 @@ describe("the fence", () => {
     expect((await store.read(request.id))?.status).toBe("cancelled");
   });
 
+  it("is noticed by an idle attempt that looks, when the message about it was lost", async () => {
+    const [closed, open_] = [record(), record()];
+    await store.create(closed);
+    await store.create(open_);
+    const [first, second] = [(await open(closed.id)).writer, (await open(open_.id)).writer];
+    await store.close(closed.id, { status: "cancelled" });
+    await publisher.recheck();
+    expect([first.signal.aborted, second.signal.aborted]).toEqual([true, false]);
+  });
+
   it("takes an entry that was sent twice for what it is", async () => {
     const request = record();
     await store.create(request);

@@ -69,6 +69,8 @@ export interface TokenPublisher {
   open(id: RequestId, options: { workerId: string; continues: readonly Endpoint[] }): Promise<OpenedAttempt>;
   /** Obeys a message of the control channel, if it concerns an attempt that is open here. */
   control(message: ControlMessage): void;
+  /** Looks for logs that were closed while the control channel could not be heard. */
+  recheck(): Promise<void>;
   /** Flushes everything and stops. */
   stop(): Promise<void>;
 }
