@@ -30,6 +30,8 @@ export class EngineStream implements AsyncIterator<readonly EngineEvent[]>, Disp
   private controller: Dispatcher.DispatchController | undefined;
   private timer: NodeJS.Timeout;
   private sawToken = false;
+  /** Reads that brought events. */
+  private reads = 0;
   private status = 0;
   private retryAfter: string | undefined;
   /** Set where the body is an error, not a stream. */
@@ -138,6 +140,7 @@ export class EngineStream implements AsyncIterator<readonly EngineEvent[]>, Disp
   }
 
   private noteProgress(): void {
+    this.reads += 1;
     if (this.sawToken) {
       this.timer.refresh();
       return;
@@ -153,10 +156,20 @@ export class EngineStream implements AsyncIterator<readonly EngineEvent[]>, Disp
       this.timer.refresh();
       return;
     }
+    // After a stall of this process timers come before the bytes that arrived meanwhile: those are let in first.
+    const { reads } = this;
+    setImmediate(() => {
+      if (this.outcome !== undefined) return;
+      if (this.reads === reads) this.fail(this.idleError());
+      else this.timer.refresh();
+    });
+  }
+
+  private idleError(): EngineError {
     const message = this.sawToken
       ? `The engine sent nothing for ${this.timeouts.interTokenMs} ms in the middle of its answer.`
       : `The engine sent no token within ${this.timeouts.firstTokenMs} ms.`;
-    this.fail(new EngineError("engine_timeout", message));
+    return new EngineError("engine_timeout", message);
   }
 
   private failByBody(): void {
