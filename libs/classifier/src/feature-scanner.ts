@@ -1,17 +1,16 @@
 import { CharacterClass, characterClasses, scriptOf } from "./character-class.js";
 
 /** Blocks of features, each brought to unit length by itself so that the many n-grams do not drown the words. */
-export const featureBlocks = ["words", "characters", "layout"] as const;
+export const featureBlocks = ["words", "characters", "scripts"] as const;
 
-/** Shortest and longest character n-gram, word edges included. */
-const minGram = 2;
-const maxGram = 5;
+/** Length of the character n-grams, word edges included. */
+const gramSize = 4;
 
 const wordSeed = 0x3c6ef372;
 const pairSeed = 0x1b873593;
 const gramSeed = 0x6a09e667;
-const layoutSeed = 0x510e527f;
-const numberToken = 0x2f;
+const scriptSeed = 0x510e527f;
+const numberToken = 0x30;
 
 /** One step of a 32-bit multiplicative hash (FNV-1a over UTF-16 units). */
 const step = (hash: number, code: number): number => Math.imul(hash ^ code, 0x01000193);
@@ -40,15 +39,11 @@ export class FeatureScanner {
     const lower = text.toLowerCase();
     const end = lower.length;
     let previous = 0;
-    let lines = 0;
-    let marks = 0;
-    let digits = 0;
     let position = 0;
     while (position < end) {
       const code = lower.charCodeAt(position);
       const kind = characterClasses[code]!;
       if (kind === CharacterClass.space) {
-        if (code === 10) lines++;
         position++;
         continue;
       }
@@ -64,13 +59,10 @@ export class FeatureScanner {
           : kind === CharacterClass.digit
             ? this.readNumber(stop - position)
             : this.readMark(code, stop - position);
-      if (kind === CharacterClass.mark) marks++;
-      if (kind === CharacterClass.digit) digits++;
       this.push(finish(step(Math.imul(previous ^ pairSeed, 0x85ebca6b), token)), 0);
       previous = token;
       position = stop;
     }
-    this.describeLayout(end, lines, marks, digits);
     return this.length;
   }
 
@@ -87,7 +79,7 @@ export class FeatureScanner {
     this.push(finish(hash), 0);
     this.pushGrams(size + 2);
     const script = scriptOf(this.token[1]!);
-    if (script !== 0) this.push(finish(step(layoutSeed, 0x100 + script)), 2);
+    if (script !== 0) this.push(finish(step(scriptSeed, script)), 2);
     return hash;
   }
 
@@ -107,22 +99,11 @@ export class FeatureScanner {
   }
 
   private pushGrams(size: number): void {
-    for (let start = 0; start + minGram <= size; start++) {
+    for (let start = 0; start + gramSize <= size; start++) {
       let hash = gramSeed;
-      const stop = Math.min(size, start + maxGram);
-      for (let index = start; index < stop; index++) {
-        hash = step(hash, this.token[index]!);
-        if (index - start + 1 >= minGram) this.push(finish(hash ^ (index - start)), 1);
-      }
+      for (let index = start; index < start + gramSize; index++) hash = step(hash, this.token[index]!);
+      this.push(finish(hash), 1);
     }
-  }
-
-  /** Size and texture of the whole text, each as one of a few steps. */
-  private describeLayout(chars: number, lines: number, marks: number, digits: number): void {
-    this.push(finish(step(layoutSeed, 0x200 + Math.min(7, Math.floor(Math.sqrt(chars) / 8)))), 2);
-    this.push(finish(step(layoutSeed, 0x300 + Math.min(4, lines))), 2);
-    this.push(finish(step(layoutSeed, 0x400 + Math.min(9, Math.floor((marks * 100) / (chars + 1))))), 2);
-    this.push(finish(step(layoutSeed, 0x500 + Math.min(9, Math.floor((digits * 100) / (chars + 1))))), 2);
   }
 
   private push(hash: number, block: number): void {

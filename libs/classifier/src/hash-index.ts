@@ -1,54 +1,56 @@
-/** Feature hash → number, by open addressing in typed arrays: three times faster than a Map and without boxing. */
+/** A table is never fuller than this; an unsuccessful search then looks at four places on average. */
+const greatestLoad = 0.6;
+
+/**
+ * Feature hash → number, by open addressing in one typed array. Hash and number stand side by side, because a
+ * look-up costs as much as the cache lines it touches.
+ */
 export class HashIndex {
-  private keys: Uint32Array;
-  private values: Int32Array;
+  /** Pairs of hash and number + 1; number 0 marks a free place. */
+  private slots: Uint32Array;
   private mask: number;
   /** Entries held. */
   size = 0;
 
   /** @param expected entries that fit before the table doubles. */
   constructor(expected: number) {
-    let slots = 16;
-    while (slots < expected * 2) slots *= 2;
-    this.mask = slots - 1;
-    this.keys = new Uint32Array(slots);
-    this.values = new Int32Array(slots).fill(-1);
+    let places = 16;
+    while (places * greatestLoad < expected) places *= 2;
+    this.mask = places - 1;
+    this.slots = new Uint32Array(places * 2);
   }
 
   /** The number of `hash`, or −1. */
   get(hash: number): number {
-    let slot = hash & this.mask;
-    while (this.values[slot]! >= 0) {
-      if (this.keys[slot] === hash) return this.values[slot]!;
-      slot = (slot + 1) & this.mask;
-    }
-    return -1;
+    return this.slots[this.placeOf(hash) + 1]! - 1;
   }
 
   /** The number of `hash`; a new hash gets the next free number. */
   add(hash: number): number {
-    let slot = hash & this.mask;
-    while (this.values[slot]! >= 0) {
-      if (this.keys[slot] === hash) return this.values[slot]!;
-      slot = (slot + 1) & this.mask;
-    }
-    this.keys[slot] = hash;
-    this.values[slot] = this.size++;
-    if (this.size * 2 > this.keys.length) this.double();
+    const place = this.placeOf(hash);
+    if (this.slots[place + 1] !== 0) return this.slots[place + 1]! - 1;
+    this.slots[place] = hash;
+    this.slots[place + 1] = ++this.size;
+    if (this.size > (this.mask + 1) * greatestLoad) this.double();
     return this.size - 1;
   }
 
+  /** Where the pair of `hash` is, or the free place where it belongs. */
+  private placeOf(hash: number): number {
+    let place = (hash & this.mask) * 2;
+    while (this.slots[place + 1] !== 0 && this.slots[place] !== hash) place = (place + 2) & (this.mask * 2 + 1);
+    return place;
+  }
+
   private double(): void {
-    const { keys, values } = this;
-    this.keys = new Uint32Array(keys.length * 2);
-    this.values = new Int32Array(keys.length * 2).fill(-1);
-    this.mask = this.keys.length - 1;
-    for (let old = 0; old < keys.length; old++) {
-      if (values[old]! < 0) continue;
-      let slot = keys[old]! & this.mask;
-      while (this.values[slot]! >= 0) slot = (slot + 1) & this.mask;
-      this.keys[slot] = keys[old]!;
-      this.values[slot] = values[old]!;
+    const old = this.slots;
+    this.slots = new Uint32Array(old.length * 2);
+    this.mask = this.mask * 2 + 1;
+    for (let from = 0; from < old.length; from += 2) {
+      if (old[from + 1] === 0) continue;
+      const place = this.placeOf(old[from]!);
+      this.slots[place] = old[from]!;
+      this.slots[place + 1] = old[from + 1]!;
     }
   }
 }

@@ -45,7 +45,9 @@ export function trainOnLabels(examples: readonly PromptExample[], options: Train
     const model = train(rowsWhere(folds.folds, (of) => of !== fold), `held-out ${fold + 1}/${folds.count}`);
     scoreInto(model, matrix, rowsWhere(folds.folds, (of) => of === fold), scores);
   }
+  options.onProgress?.("calibration", 0);
   const temperature = fitTemperature(scores, truths, labels.length);
+  options.onProgress?.("calibration", 1);
   const model = train(Int32Array.from(truths.keys()), "training");
   const counts = labels.map((_, label) => truths.reduce((sum, truth) => sum + (truth === label ? 1 : 0), 0));
   return {

@@ -105,10 +105,9 @@ export class Classifier {
       ids.set(vector.ids, row * width);
       weights.set(vector.weights, row * width);
     }
-    const shape = [vectors.length, width];
     const outputs = await this.session.run({
-      [graphNames.ids]: new Tensor("int32", ids, shape),
-      [graphNames.weights]: new Tensor("float32", weights, shape),
+      [graphNames.ids]: new Tensor("int32", ids, [vectors.length, width]),
+      [graphNames.weights]: new Tensor("float32", weights, [vectors.length, 1, width]),
     });
     return outputs[graphNames.probabilities]!.data as Float32Array;
   }

@@ -12,7 +12,7 @@ const irVersion = 8;
 const { AttributeProto, ModelProto, TensorProto } = onnxProto.onnx;
 const { DataType } = TensorProto;
 
-/** The ONNX model of a head: sparse features (`ids` int32 [b, l], `weights` float [b, l]) → `probabilities` float [b, classes]. */
+/** The ONNX model of a head: sparse features (`ids` int32 [b, l], `weights` float [b, 1, l]) → `probabilities` float [b, 1, classes]. */
 export function encodeRouterGraph(head: RouterHead, producer: string): Uint8Array {
   const graph = new GraphBuilder();
   const classes = head.kind === "linear" ? head.weights.columns : head.offsets.length;
@@ -21,10 +21,9 @@ export function encodeRouterGraph(head: RouterHead, producer: string): Uint8Arra
     graph.constant("biases", DataType.FLOAT, [classes], head.biases);
     graph.node("Add", [sums, "biases"], "scores");
   } else {
-    const { columns } = head.projection;
     const projected = weightedRows(graph, head.projection);
     graph.node("LpNormalization", [projected], "unit", { axis: -1, p: 2 });
-    graph.constant("centers", DataType.FLOAT, [columns, classes], head.centers);
+    graph.constant("centers", DataType.FLOAT, [head.projection.columns, classes], head.centers);
     graph.node("MatMul", ["unit", "centers"], "products");
     graph.constant("offsets", DataType.FLOAT, [classes], head.offsets);
     graph.node("Add", ["products", "offsets"], "scores");
@@ -33,17 +32,17 @@ export function encodeRouterGraph(head: RouterHead, producer: string): Uint8Arra
   return graph.encode(producer, classes);
 }
 
-/** Adds Σ_l weights[b, l] · matrix[ids[b, l]] and returns its name; [b, columns]. */
+/**
+ * Adds Σ_l weights[b, 0, l] · matrix[ids[b, l]] and returns its name; [b, 1, columns]. The matrix is stored as bytes and
+ * spelled out once, when the session folds its constants, so that a run gathers floats and has nothing to convert.
+ */
 function weightedRows(graph: GraphBuilder, matrix: QuantizedMatrix): string {
-  graph.constant("matrix", DataType.INT8, [matrix.rows, matrix.columns], matrix.bytes);
+  graph.constant("bytes", DataType.INT8, [matrix.rows, matrix.columns], matrix.bytes);
   graph.constant("scales", DataType.FLOAT, [matrix.columns], matrix.scales);
-  graph.constant("row_axis", DataType.INT64, [1], BigInt64Array.of(1n));
-  graph.node("Gather", ["matrix", graphNames.ids], "gathered_bytes", { axis: 0 });
-  graph.node("Cast", ["gathered_bytes"], "gathered", { to: DataType.FLOAT });
-  graph.node("Unsqueeze", [graphNames.weights, "row_axis"], "weight_rows");
-  graph.node("MatMul", ["weight_rows", "gathered"], "sum_rows");
-  graph.node("Squeeze", ["sum_rows", "row_axis"], "byte_sums");
-  graph.node("Mul", ["byte_sums", "scales"], "sums");
+  graph.node("Cast", ["bytes"], "steps", { to: DataType.FLOAT });
+  graph.node("Mul", ["steps", "scales"], "matrix");
+  graph.node("Gather", ["matrix", graphNames.ids], "gathered", { axis: 0 });
+  graph.node("MatMul", [graphNames.weights, "gathered"], "sums");
   return "sums";
 }
 
@@ -71,8 +70,8 @@ class GraphBuilder {
         name: "router",
         node: this.nodes,
         initializer: this.constants,
-        input: [tensor(graphNames.ids, DataType.INT32, ["b", "l"]), tensor(graphNames.weights, DataType.FLOAT, ["b", "l"])],
-        output: [tensor(graphNames.probabilities, DataType.FLOAT, ["b", classes])],
+        input: [tensor(graphNames.ids, DataType.INT32, ["b", "l"]), tensor(graphNames.weights, DataType.FLOAT, ["b", 1, "l"])],
+        output: [tensor(graphNames.probabilities, DataType.FLOAT, ["b", 1, classes])],
       },
     });
     return ModelProto.encode(model).finish();
