@@ -101,6 +101,8 @@ export class EngineStream implements AsyncIterator<readonly EngineEvent[]>, Disp
     try {
       this.decoder.push(bytes, this.events);
     } catch (error) {
+      // What came before the bad event is part of the answer.
+      this.hand();
       this.fail(error);
       return;
     }
