@@ -10,11 +10,21 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["{apps,libs}/*/src/**/*.spec.ts"], testTimeout: 20_000 },
+        test: {
+          name: "unit",
+          include: ["{apps,libs}/*/src/**/*.spec.ts", "tools/**/*.spec.mjs"],
+          testTimeout: 20_000,
+        },
       },
       {
         extends: true,
-        test: { name: "e2e", include: ["test/**/*.e2e.ts"], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false },
+        test: {
+          name: "e2e",
+          include: ["test/**/*.e2e.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
       },
     ],
   },

@@ -49,7 +49,7 @@ export class EnvironmentReader {
     if (text === undefined) return undefined;
     if (z.url().safeParse(text).success && protocols.includes(new URL(text).protocol)) return text;
     this.problems.push(
-      `${name}: expected a URL that begins with ${protocols.map((name) => `${name}//`).join(" or ")}`,
+      `${name}: expected a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
     );
     return undefined;
   }

@@ -1,0 +1,16 @@
+/** Every rule: a workspace in, complaints out. */
+import { layoutComplaints } from "./layout.mjs";
+import { directionComplaints, packageCycleComplaints } from "./direction.mjs";
+import { fileCycleComplaints } from "./file-cycles.mjs";
+import { dependencyComplaints, referenceComplaints } from "./dependencies.mjs";
+import { contentComplaints } from "./contents.mjs";
+
+export const rules = {
+  layout: layoutComplaints,
+  direction: directionComplaints,
+  "package cycles": packageCycleComplaints,
+  "file cycles": fileCycleComplaints,
+  dependencies: dependencyComplaints,
+  references: referenceComplaints,
+  contents: contentComplaints,
+};
