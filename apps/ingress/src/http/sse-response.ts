@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { Socket } from "node:net";
 
 /** `data: …` of one event. JSON text holds no line break, so one line is enough. */
 export function sseData(json: string): string {
@@ -19,44 +20,66 @@ export function sseComment(text: string): string {
 export const sseDone = "data: [DONE]\n\n";
 
 /**
- * An event stream written to the response of a hijacked reply. Every write goes to the socket at once; the
- * framework has no part in it, which is what keeps a token at a few microseconds.
+ * An event stream written to the response of a hijacked reply. The framework has no part in it, and where the
+ * response owns its socket, neither has Node's chunked encoding: it costs four buffers and a gathered write a
+ * chunk, we frame a chunk as one string.
  */
 export class SseResponse {
   private ended = false;
+  /** Set while chunks are framed here. */
+  private socket: Socket | undefined;
 
   constructor(
     private readonly response: ServerResponse,
-    listeners: { readonly onDrain: () => void },
-  ) {
-    response.on("drain", listeners.onDrain);
-  }
+    private readonly listeners: { readonly onDrain: () => void },
+  ) {}
 
-  /** Sends the status line and headers with the first bytes of the stream. */
+  /** Sends the status line and headers, together with what is written in the same turn. */
   open(headers: Readonly<Record<string, string>>): void {
-    this.response.socket?.setNoDelay(true);
-    this.response.writeHead(200, {
+    const { response } = this;
+    const socket: unknown = response.socket;
+    response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-cache",
       "x-accel-buffering": "no",
       ...headers,
     });
-  }
-
-  /** Sends the headers before there is anything to say. */
-  flushHeaders(): void {
-    this.response.flushHeaders();
+    if (socket instanceof Socket) {
+      socket.setNoDelay(true);
+      socket.cork();
+      process.nextTick(() => socket.uncork());
+    }
+    response.flushHeaders();
+    // A response behind another one of a pipelining client has no socket yet, and HTTP/1.0 knows no chunks.
+    if (socket instanceof Socket && response.chunkedEncoding) {
+      this.socket = socket;
+      socket.on("drain", this.listeners.onDrain);
+      response.once("close", () => socket.off("drain", this.listeners.onDrain));
+    } else {
+      response.on("drain", this.listeners.onDrain);
+    }
   }
 
   /** False: the reader is slow; wait for `onDrain`. */
   write(text: string): boolean {
-    return this.ended || this.response.write(text);
+    if (this.ended) return true;
+    if (this.socket === undefined) return this.response.write(text);
+    return this.socket.write(chunk(text));
   }
 
   /** Ends the stream with its last bytes. */
   end(text: string): void {
     if (this.ended) return;
     this.ended = true;
-    this.response.end(text);
+    if (this.socket === undefined) return void this.response.end(text);
+    this.socket.cork();
+    if (text !== "") this.socket.write(chunk(text));
+    this.response.end();
+    this.socket.uncork();
   }
+}
+
+/** One chunk of HTTP's chunked transfer coding. */
+function chunk(text: string): string {
+  return `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
 }

@@ -52,7 +52,6 @@ export class JobEvents implements TokenSink, OpenAnswer {
     reply.hijack();
     reply.raw.once("close", () => this.stop());
     this.sse.open(headers);
-    this.sse.flushHeaders();
     this.ping = setInterval(() => this.sse.write(sseComment("ping")), pingMs).unref();
   }
 

@@ -18,14 +18,17 @@ const redisReadyTimeoutMs = 30_000;
 export class RedisPortsModule {
   static forRoot(context: IngressContext, router: PromptRouter): DynamicModule {
     const { experts } = context.settings.system;
-    const redis = connection(context, "fail-fast", "commands");
+    // BullMQ hangs its scripts on its connection, and each pipeline of ioredis copies them all: half a millisecond a
+    // request, so requests and tokens have a connection of their own.
+    const queueRedis = connection(context, "fail-fast", "queues");
+    const redis = connection(context, "fail-fast", "requests");
     const subscriber = connection(context, "wait", "tokens");
     const names = experts.map((expert) => expertQueueName(expert.id));
     return {
       module: RedisPortsModule,
       imports: [
         // One connection for all queues: producers never block on it.
-        BullModule.forRoot({ connection: redis, ...bullmqQueueSettings }),
+        BullModule.forRoot({ connection: queueRedis, ...bullmqQueueSettings }),
         BullModule.registerQueue(...names.map((name) => ({ name, ...bullmqQueueSettings }))),
       ],
       providers: [
@@ -33,14 +36,14 @@ export class RedisPortsModule {
           provide: INGRESS_PORTS,
           inject: names.map((name) => getQueueToken(name)),
           useFactory: async (...bullQueues: Queue[]): Promise<IngressPorts> => {
-            await awaitReady(redis, redisReadyTimeoutMs);
+            await Promise.all([redis, queueRedis].map((one) => awaitReady(one, redisReadyTimeoutMs)));
             const queues = experts.map(({ id }, index) => {
               const queue = bullQueues[index]!;
               // The owner of the connection hears its errors.
               queue.on("error", () => undefined);
-              return new BullmqExpertQueue(id, queue, redis);
+              return new BullmqExpertQueue(id, queue, queueRedis);
             });
-            return redisPorts(context, router, queues, { redis, subscriber });
+            return redisPorts(context, router, queues, { redis, queueRedis, subscriber });
           },
         },
       ],
@@ -53,7 +56,7 @@ function redisPorts(
   { settings: { system }, ingressId }: IngressContext,
   router: PromptRouter,
   experts: readonly BullmqExpertQueue[],
-  { redis, subscriber }: { readonly redis: Redis; readonly subscriber: Redis },
+  { redis, queueRedis, subscriber }: Readonly<Record<"redis" | "queueRedis" | "subscriber", Redis>>,
 ): IngressPorts {
   const queues = new Map(experts.map((queue) => [queue.expert, queue]));
   const retention = { syncMs: system.retention.syncS * 1_000, jobsMs: system.retention.jobsS * 1_000 };
@@ -65,10 +68,9 @@ function redisPorts(
     }),
     queues,
     router,
-    redisAnswers: async () => redis.status === "ready" && (await redis.ping()) === "PONG",
+    redisAnswers: async () => (await Promise.all([redis.ping(), queueRedis.ping()])).every((answer) => answer === "PONG"),
     close: async () => {
-      redis.disconnect();
-      subscriber.disconnect();
+      for (const one of [redis, queueRedis, subscriber]) one.disconnect();
     },
   };
 }
