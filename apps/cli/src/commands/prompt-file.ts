@@ -40,7 +40,7 @@ export async function* readPrompts(path: string, required: RequiredFields): Asyn
     file.destroy();
   }
   if (failure instanceof RouterError) throw failure;
-  if (failure !== undefined) throw invalid(`${path}: cannot be read after line ${number} (${failure.message})`, failure);
+  if (failure !== undefined) throw invalid(`${path}: cannot be read${number === 0 ? "" : ` after line ${number}`} (${failure.message})`, failure);
   if (found === 0) throw invalid(`${path}: holds no prompts`);
 }
 
