@@ -1,7 +1,11 @@
 #!/usr/bin/env node
 import { existsSync } from "node:fs";
+import * as nodeModule from "node:module";
 
 const main = new URL("../dist/main.js", import.meta.url);
+// Node 22 and later keep compiled code between runs.
+nodeModule.enableCompileCache?.();
+
 if (existsSync(main)) {
   await import(main.href);
 } else {

@@ -1,6 +1,5 @@
 /** The `expert-router` command: finds the subcommand and loads nothing else. */
 import { readFileSync } from "node:fs";
-import { ConfigError } from "@expert-router/config";
 import { Command, type CommanderError } from "commander";
 import { CommandFailure } from "./command-failure.js";
 import { commandTable, type CommandEntry } from "./command-table.js";
@@ -31,19 +30,20 @@ async function addCommands(asked: string | undefined): Promise<void> {
   }
 }
 
+/** By name, because importing the configuration costs a process that needs none a quarter of a second. */
+const exitCodes: Readonly<Record<string, number>> = { ConfigError: 2 };
+
 function fail(error: unknown): void {
   if (isCommanderError(error)) {
     process.exitCode = error.exitCode;
     return;
   }
-  const expected = error instanceof ConfigError || error instanceof CommandFailure;
-  const text = expected
-    ? error.message
-    : error instanceof Error
-      ? (error.stack ?? error.message)
-      : String(error);
+  const exitCode =
+    error instanceof CommandFailure ? error.exitCode : error instanceof Error && exitCodes[error.name];
+  const text =
+    error instanceof Error ? (exitCode ? error.message : (error.stack ?? error.message)) : String(error);
   process.stderr.write(`${text}\n`);
-  process.exitCode = error instanceof ConfigError ? 2 : error instanceof CommandFailure ? error.exitCode : 1;
+  process.exitCode = exitCode || 1;
 }
 
 function isCommanderError(error: unknown): error is CommanderError {
