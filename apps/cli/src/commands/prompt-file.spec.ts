@@ -25,6 +25,13 @@ describe("readPrompts", () => {
     expect(await read("packed.jsonl.gz", gzipSync(content))).toEqual(["a\nb", "é"]);
   });
 
+  it("does not end a line at a separator inside a string, nor break a character between two chunks", async () => {
+    const text = "one\u2028two\u2029three\u0085four";
+    expect(await read("separators.jsonl", JSON.stringify({ text, domain: "d" }))).toEqual([text]);
+    const long = "é日".repeat(100_000);
+    expect(await read("long.jsonl", line(long))).toEqual([long]);
+  });
+
   it("names the file and the line at fault", async () => {
     await expect(read("a.jsonl", `${line("x")}\n\n{"text":`)).rejects.toThrow(/a\.jsonl:3: not JSON/);
     await expect(read("b.jsonl", `${line("x")}\n{"text":" ","domain":""}`)).rejects.toThrow(/b\.jsonl:2: text: must not be blank; domain: /);

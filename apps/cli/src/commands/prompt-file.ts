@@ -1,9 +1,9 @@
 /** Prompts of a JSON Lines file, streamed: `.jsonl`, or `.jsonl.gz` decompressed on the way. */
 import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
 import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { promptExampleSchema, RouterError, type PromptExample } from "@expert-router/classifier";
+import { splitLines } from "./json-lines.js";
 
 /** More prompts than fit the memory of a training run; beyond, a sample serves as well. */
 const maxPrompts = 2_000_000;
@@ -25,9 +25,8 @@ export async function* readPrompts(path: string, required: RequiredFields): Asyn
   const bytes = path.endsWith(".gz") ? pipeline(file, createGunzip(), onEnd) : file.on("error", onEnd);
   let number = 0;
   let found = 0;
-  const lines = createInterface({ input: bytes, crlfDelay: Infinity });
   try {
-    for await (const line of lines) {
+    for await (const line of splitLines(bytes)) {
       number++;
       if (line.trim() === "") continue;
       if (++found > maxPrompts) throw invalid(`${path}:${number}: more than ${maxPrompts} prompts`);
@@ -36,7 +35,6 @@ export async function* readPrompts(path: string, required: RequiredFields): Asyn
   } catch (error) {
     failure ??= error as Error;
   } finally {
-    lines.close();
     file.destroy();
   }
   if (failure instanceof RouterError) throw failure;
