@@ -19,6 +19,10 @@ function decode(text: string, options: { endpoint?: Endpoint; endsWithDone?: boo
   return events;
 }
 
+/** The end of a stream in good order, and the delta it gives. */
+const ending = (eol = "\n"): string => event(chunk({}, "stop"), eol) + event("[DONE]", eol);
+const end = delta({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] });
+
 const code = (wanted: string): unknown => expect.objectContaining({ code: wanted });
 
 describe("OpenAiDecoder", () => {
@@ -34,7 +38,7 @@ describe("OpenAiDecoder", () => {
           return event(json, eol);
         };
         const written = texts.map((content) => write(chunk({ ...(role && { role: "assistant" }), content })));
-        expect(decode(written.join("") + event("[DONE]", eol), { cuts })).toEqual(texts.map(delta));
+        expect(decode(written.join("") + ending(eol), { cuts })).toEqual([...texts.map(delta), end]);
       }),
     );
   });
@@ -63,18 +67,18 @@ describe("OpenAiDecoder", () => {
 
   it("keeps log-probabilities, which are choices too", () => {
     const choice = { index: 0, delta: { content: "a" }, logprobs: { content: [{ token: "a", logprob: -1 }] }, finish_reason: null };
-    expect(decode(event({ choices: [choice] }) + event("[DONE]"))).toEqual([delta({ choices: [choice] })]);
+    expect(decode(event({ choices: [choice] }) + ending())).toEqual([delta({ choices: [choice] }), end]);
   });
 
   it("drops chunks that say nothing: a role, an empty text, no choices", () => {
     const stream = [chunk({ role: "assistant", content: "" }), chunk({ role: "assistant" }), { id: "c", choices: [] }, chunk({})];
-    expect(decode(stream.map((one) => event(one)).join("") + event("[DONE]"))).toEqual([]);
+    expect(decode(stream.map((one) => event(one)).join("") + ending())).toEqual([end]);
   });
 
   it("reads text completions", () => {
     const choice = (text: string): object => ({ object: "text_completion", choices: [{ index: 0, text, logprobs: null, finish_reason: null }] });
-    const stream = event(choice("a")) + event(choice("b")) + event(choice('"c"')) + event("[DONE]");
-    expect(decode(stream, { endpoint: "/v1/completions" })).toEqual([delta("a"), delta("b"), delta('"c"')]);
+    const stream = event(choice("a")) + event(choice("b")) + event(choice('"c"')) + ending();
+    expect(decode(stream, { endpoint: "/v1/completions" })).toEqual([delta("a"), delta("b"), delta('"c"'), end]);
   });
 
   it("reads usage by itself and beside choices", () => {
@@ -89,11 +93,12 @@ describe("OpenAiDecoder", () => {
   });
 
   it("says nothing after [DONE]", () => {
-    expect(decode(event(chunk({ content: "a" })) + event("[DONE]") + event(chunk({ content: "b" })) + event("junk"))).toEqual([delta("a")]);
+    expect(decode(event(chunk({ content: "a" })) + ending() + event(chunk({ content: "b" })) + event("junk"))).toEqual([delta("a"), end]);
   });
 
   it("misses the end", () => {
     expect(() => decode(event(chunk({ content: "a" })))).toThrow(code("engine_protocol_error"));
+    expect(() => decode(event(chunk({ content: "a" })) + event("[DONE]"))).toThrow(code("engine_protocol_error"));
     expect(() => decode(event(chunk({}, "stop")))).toThrow(code("engine_protocol_error"));
     expect(() => decode(event(chunk({ content: "a" })), { endsWithDone: false })).toThrow(code("engine_protocol_error"));
     expect(() => decode(event(chunk({}, "stop")), { endsWithDone: false })).not.toThrow();

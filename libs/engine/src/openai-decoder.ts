@@ -19,7 +19,10 @@ export class OpenAiDecoder implements StreamDecoder {
   private events: EngineEvent[] = [];
   private sawFinish = false;
 
-  /** `endsWithDone`: the family closes each stream with `[DONE]`; otherwise a finish reason is enough. */
+  /**
+   * An answer is complete once a finish reason was given; `endsWithDone`: the family also closes each stream with
+   * `[DONE]`. The marker alone does not do: llama-cpp-python writes it behind an answer that another request cut short.
+   */
   constructor(endpoint: Endpoint, endsWithDone: boolean) {
     this.chat = endpoint === "/v1/chat/completions";
     this.endsWithDone = endsWithDone;
@@ -36,8 +39,7 @@ export class OpenAiDecoder implements StreamDecoder {
   }
 
   end(): void {
-    if (this.done || (!this.endsWithDone && this.sawFinish)) return;
-    throw new EngineError("engine_protocol_error", "The engine ended its stream before the answer was complete.");
+    if (!this.done && (this.endsWithDone || !this.sawFinish)) throw incomplete();
   }
 
   private takeKnown(text: string, from: number): number {
@@ -52,6 +54,7 @@ export class OpenAiDecoder implements StreamDecoder {
   private readEvent(data: string, framing: EventFraming | undefined): void {
     if (this.done) return;
     if (data.trim() === "[DONE]") {
+      if (!this.sawFinish) throw incomplete();
       this.done = true;
       return;
     }
@@ -92,6 +95,10 @@ export class OpenAiDecoder implements StreamDecoder {
     if (content === undefined || content === null) return "";
     return typeof content === "string" ? content : undefined;
   }
+}
+
+function incomplete(): EngineError {
+  return new EngineError("engine_protocol_error", "The engine ended its stream before the answer was complete.");
 }
 
 function parseChunk(data: string): Json {

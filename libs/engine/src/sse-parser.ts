@@ -48,7 +48,7 @@ export class SseParser {
       return;
     }
     let text = this.rest.length === 0 ? bytes.toString("utf8", 0, end) : Buffer.concat([this.rest, bytes.subarray(0, end)]).toString("utf8");
-    this.keep(bytes.subarray(end));
+    this.keep(end === bytes.length ? empty : bytes.subarray(end));
     if (this.atStart) {
       this.atStart = false;
       if (text.startsWith("\uFEFF")) text = text.slice(1);

@@ -34,6 +34,13 @@ describe("failureOfStatus", () => {
   });
 });
 
+describe("the words of a failing server", () => {
+  it("lose their stack trace", () => {
+    const body = JSON.stringify({ error: { message: "out of memory\n  File \"/srv/app.py\", line 3" } });
+    expect(failureOfStatus(500, body, undefined).message).toBe("out of memory");
+  });
+});
+
 describe("parseRetryAfter", () => {
   it("reads seconds and dates, within reason", () => {
     const nowMs = Date.parse("2026-01-01T00:00:00Z");

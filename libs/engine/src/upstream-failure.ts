@@ -2,13 +2,14 @@
 import { EngineError, type EngineErrorCode } from "./engine-error.js";
 
 const maxMessageLength = 1_000;
+const maxFailureLength = 200;
 const maxRetryAfterS = 3_600;
 
 /** An error answer as {@link EngineError}. `retryAfter` is the header's value. */
 export function failureOfStatus(status: number, body: string, retryAfter: string | undefined): EngineError {
   const { message, param } = readErrorBody(body);
   const code = codeOfStatus(status);
-  return new EngineError(code, message ?? `The engine answered with HTTP status ${status}.`, {
+  return new EngineError(code, fitForClient(code, message) ?? `The engine answered with HTTP status ${status}.`, {
     upstreamStatus: status,
     // The name of a field helps only the one who can change it.
     ...(code === "engine_rejected" && param !== undefined && { param }),
@@ -20,7 +21,7 @@ export function failureOfStatus(status: number, body: string, retryAfter: string
 export function failureInStream(error: unknown): EngineError {
   const { message, param, status } = readError(error);
   const code = status === undefined ? "engine_error" : codeOfStatus(status);
-  return new EngineError(code, message ?? "The engine failed while it answered.", {
+  return new EngineError(code, fitForClient(code, message) ?? "The engine failed while it answered.", {
     upstreamStatus: status,
     ...(code === "engine_rejected" && param !== undefined && { param }),
   });
@@ -58,6 +59,11 @@ function codeOfStatus(status: number): EngineErrorCode {
   // A wrong key, path or model name is a mistake of the installation: the client can do nothing about it.
   if (status === 401 || status === 403 || status === 404 || status === 405) return "engine_error";
   return status >= 400 && status < 500 ? "engine_rejected" : "engine_error";
+}
+
+/** What a server says of itself may hold paths and stack traces, behind the first line as a rule. */
+function fitForClient(code: EngineErrorCode, message: string | undefined): string | undefined {
+  return code === "engine_rejected" ? message : message?.split("\n", 1)[0]?.slice(0, maxFailureLength);
 }
 
 function readError(error: unknown): { message?: string; param?: string; status?: number } {
