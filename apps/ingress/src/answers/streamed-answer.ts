@@ -84,15 +84,15 @@ export class StreamedAnswer implements TokenSink, OpenAnswer {
 
   fail(error: Error): void {
     if (this.state === "over") return;
-    this.context.observer.abandoned();
     this.over(toCodedError(error));
+    this.context.observer.abandoned();
   }
 
   interrupt(error: CodedError): void {
     if (this.state === "over") return;
-    this.context.observer.abandoned();
     this.following?.stop();
     this.over(error);
+    this.context.observer.abandoned();
   }
 
   /** The request never got into the system; its caller answers. */

@@ -70,6 +70,7 @@ export function retryAfterS(error: CodedError): number | undefined {
 }
 
 function knownCode(error: unknown): ErrorCode | undefined {
+  if (typeof error !== "object" || error === null) return undefined;
   const { cause, code } = error as { cause?: { code?: unknown }; code?: unknown };
   const fastifyCode = codeOfFastifyError[String(cause?.code ?? code)];
   if (fastifyCode !== undefined) return fastifyCode;
@@ -78,7 +79,7 @@ function knownCode(error: unknown): ErrorCode | undefined {
   return codeOfStatus[status] ?? "invalid_request";
 }
 
-function statusOf(error: unknown): number | undefined {
+function statusOf(error: object): number | undefined {
   const { getStatus, statusCode } = error as { getStatus?: () => number; statusCode?: unknown };
   if (typeof getStatus === "function") return getStatus.call(error);
   return typeof statusCode === "number" ? statusCode : undefined;

@@ -34,7 +34,7 @@ export function openApiDocument(): Json {
 function operation(path: string, method: string, route: RouteDescription, schemas: Json): Json {
   const guarded = path.startsWith("/v1/");
   return {
-    operationId: `${method}${path.replace(/[^a-z]+(\w)?/gi, (_, letter: string | undefined) => letter?.toUpperCase() ?? "")}`,
+    operationId: `${method}${path.replace(/[^a-z0-9]+([a-z0-9])?/gi, (_, letter: string | undefined) => letter?.toUpperCase() ?? "")}`,
     summary: route.summary,
     tags: [route.tag],
     ...(guarded && { security: [{}, { key: [] }] }),

@@ -1,0 +1,148 @@
+/** What happens on real sockets: clients that leave, that read slowly, and a process that ends. */
+import { once } from "node:events";
+import http from "node:http";
+import { afterEach, describe, expect, it } from "vitest";
+import { startIngress, type FixtureOptions, type IngressFixture } from "../testing/ingress-fixture.js";
+
+const completed = { status: "completed" } as const;
+
+let ingress: IngressFixture;
+let port: number;
+afterEach(() => ingress.close());
+
+async function listen(options: FixtureOptions = {}): Promise<void> {
+  ingress = await startIngress(options);
+  await ingress.app.listen(0, "127.0.0.1");
+  port = (ingress.app.getHttpServer().address() as { port: number }).port;
+}
+
+function request(body: object, path = "/v1/chat/completions", agent?: http.Agent): http.ClientRequest {
+  const payload = JSON.stringify({ model: "auto", messages: [{ role: "user", content: "x" }], ...body });
+  const sent = http.request({ port, path, method: "POST", agent, headers: { "content-type": "application/json" } });
+  sent.on("error", () => undefined);
+  sent.end(payload);
+  return sent;
+}
+
+async function response(sent: http.ClientRequest): Promise<http.IncomingMessage> {
+  const [message] = (await once(sent, "response")) as [http.IncomingMessage];
+  return message;
+}
+
+async function text(message: http.IncomingMessage): Promise<string> {
+  let all = "";
+  for await (const part of message.setEncoding("utf8")) all += part;
+  return all;
+}
+
+describe("a client that leaves", () => {
+  it.each([[{ stream: true }], [{}]])("cancels its request and takes it off the queue: %j", async (body) => {
+    await listen();
+    const sent = request(body);
+    const id = await ingress.queued();
+    sent.destroy();
+    await expect.poll(() => ingress.ports.logs.states.get(id)!.status).toBe("cancelled");
+    await expect.poll(() => ingress.ports.queues.get("general")!.jobs).toEqual([]);
+    await expect.poll(() => ingress.open.size).toBe(0);
+  });
+
+  it("cancels it in the middle of the stream, once", async () => {
+    await listen();
+    const sent = request({ stream: true });
+    const id = await ingress.queued();
+    ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, ["a"]);
+    (await response(sent)).destroy();
+    await expect.poll(() => ingress.ports.logs.states.get(id)!.status).toBe("cancelled");
+    const { body } = await ingress.get("/metrics");
+    expect(body).toContain('expert_router_jobs_total{status="cancelled"} 1');
+    await expect.poll(async () => (await ingress.get("/metrics")).body).toContain("expert_router_open_streams 0");
+  });
+});
+
+describe("a client that reads slowly", () => {
+  it("holds back its own log, and gets every byte", async () => {
+    await listen();
+    const sent = request({ stream: true });
+    const id = await ingress.queued();
+    const big = "é".repeat(200_000);
+    for (let seq = 1; seq <= 40; seq++) ingress.ports.logs.append(id, { epoch: 1, seq }, [`${seq}${big}`]);
+    const message = await response(sent);
+    ingress.ports.logs.end(id, completed);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    // What waits in this process stays near one write, while the log holds sixteen megabytes.
+    const sockets = await connections();
+    expect(Math.max(...sockets.map((socket) => socket.writableLength))).toBeLessThan(2_000_000);
+    const body = await text(message);
+    expect([...body.matchAll(/"content":"(\d+)é/g)].map((match) => Number(match[1]))).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+    expect(body.endsWith("data: [DONE]\n\n")).toBe(true);
+    expect(ingress.ports.logs.resumed).toBeGreaterThan(5);
+  });
+});
+
+describe("a connection", () => {
+  it("is used again after a stream, with nothing left on it", async () => {
+    await listen({ maxQueuedPerExpert: 100 });
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const ports = new Set<number | undefined>();
+    for (let round = 0; round < 12; round++) {
+      const sent = request({ stream: true }, undefined, agent);
+      const id = await ingress.queued();
+      ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, [`round ${round}`]);
+      await ingress.ports.queues.get("general")!.remove(id);
+      ingress.ports.logs.end(id, completed);
+      const message = await response(sent);
+      ports.add(message.socket.localPort);
+      expect(await text(message)).toContain(`round ${round}`);
+    }
+    expect(ports.size).toBe(1);
+    const [socket] = await connections();
+    expect(socket!.listenerCount("drain")).toBeLessThan(4);
+    agent.destroy();
+  });
+
+  it("gets headers and comments while its request waits in the queue", async () => {
+    await listen({ tuning: { waitingCommentAfterMs: 30 } });
+    const answer = response(request({ stream: true })).then(text);
+    const id = await ingress.queued();
+    await new Promise((resolve) => setTimeout(resolve, 80));
+    ingress.ports.logs.end(id, { status: "failed", error: { code: "engine_error", message: "no" } });
+    expect(await answer).toMatch(/^(: waiting\n\n){2,}data: \{"error":\{"message":"no".*\}\}\n\n$/);
+  });
+});
+
+describe("a process that ends", () => {
+  it("refuses new work, lets streams finish, and interrupts what stays", async () => {
+    await listen({ tuning: { drainWaitMs: 300 } });
+    const [finishing, staying, waiting] = [request({ stream: true, model: "code" }), request({ stream: true }), request({})];
+    await expect.poll(() => ingress.ports.logs.states.size).toBe(3);
+    const states = [...ingress.ports.logs.states.values()];
+    const idOf = (expert: string, exposed: boolean) => states.find((state) => state.decision.expert === expert && state.exposed === exposed)!.id;
+    const [finishingId, stayingId] = [idOf("code", true), idOf("general", true)];
+    for (const id of [finishingId, stayingId]) ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, ["a"]);
+    const streams = [await response(finishing), await response(staying)] as const;
+
+    ingress.context.lifecycle.onDrain("open answers", (signal) => ingress.open.drain(300, signal));
+    const drained = ingress.context.lifecycle.drain("test");
+    const refused = await response(request({}));
+    expect([refused.statusCode, refused.headers["connection"], refused.headers["retry-after"]]).toEqual([503, "close", "1"]);
+    expect(JSON.parse(await text(refused))).toMatchObject({ error: { code: "shutting_down" } });
+    expect((await ingress.get("/readyz")).statusCode).toBe(503);
+    expect((await ingress.get("/healthz")).statusCode).toBe(200);
+
+    ingress.ports.logs.end(finishingId, completed);
+    expect(await text(streams[0])).toContain("[DONE]");
+    expect(await text(streams[1])).toMatch(/data: \{"error":\{[^}]*"code":"shutting_down"\}\}\n\n$/);
+    expect((await response(waiting)).statusCode).toBe(503);
+    await drained;
+    await expect.poll(() => ingress.ports.logs.states.get(stayingId)!.status).toBe("cancelled");
+  });
+});
+
+/** The server's sockets that wrote anything. */
+async function connections(): Promise<import("node:net").Socket[]> {
+  const server = ingress.app.getHttpServer() as http.Server;
+  const sockets = (server as unknown as Record<symbol, { all(): { socket: import("node:net").Socket }[] }>)[
+    Object.getOwnPropertySymbols(server).find((symbol) => String(symbol) === "Symbol(http.server.connections)")!
+  ]!;
+  return sockets.all().map(({ socket }) => socket);
+}

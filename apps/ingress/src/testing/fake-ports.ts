@@ -1,0 +1,216 @@
+/** Ports in memory: a token log that tests write by hand, and a queue that only remembers. */
+import {
+  comparePositions,
+  startPosition,
+  type Delta,
+  type Position,
+  type PriorityClass,
+  type RequestId,
+  type RequestRecord,
+  type RequestState,
+  type Terminal,
+  type WorkerReport,
+} from "@expert-router/contracts";
+import type { ExpertQueue, QueuedJob, WorkerRegistry } from "@expert-router/queue";
+import type { Following, RequestStore, TokenFollower, TokenSink } from "@expert-router/token-stream";
+import type { IngressPorts, PromptRouter } from "../wiring/ports.js";
+
+type Entry = { readonly position: Position; readonly deltas: readonly Delta[] } | { readonly position: Position; readonly restart: true };
+
+interface Follower {
+  readonly sink: TokenSink;
+  after: Position;
+  paused: boolean;
+}
+
+/** Requests, their logs and who follows them. */
+export class FakeLogs implements RequestStore, TokenFollower {
+  readonly channel = "er:live:test";
+  readonly states = new Map<RequestId, RequestState>();
+  /** Set to make every call fail as ioredis does while Redis is away. */
+  away = false;
+  resumed = 0;
+  private readonly entries = new Map<RequestId, Entry[]>();
+  private readonly terminals = new Map<RequestId, Terminal>();
+  private readonly followers = new Map<RequestId, Set<Follower>>();
+
+  async create(record: RequestRecord): Promise<void> {
+    this.check();
+    this.states.set(record.id, { ...record, status: "queued", attempts: 0 });
+  }
+
+  async read(id: RequestId): Promise<RequestState | undefined> {
+    this.check();
+    return this.states.get(id);
+  }
+
+  async readMany(ids: readonly RequestId[]): Promise<(RequestState | undefined)[]> {
+    return Promise.all(ids.map((id) => this.read(id)));
+  }
+
+  async listJobs(tenant: string, options: { limit: number; before?: RequestId | undefined }): Promise<RequestId[]> {
+    this.check();
+    const ids = [...this.states.values()].filter((state) => state.kind === "job" && state.tenant === tenant).map((state) => state.id);
+    return ids
+      .sort()
+      .reverse()
+      .filter((id) => options.before === undefined || id < options.before)
+      .slice(0, options.limit);
+  }
+
+  async close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone"> {
+    this.check();
+    const state = this.states.get(id);
+    if (state === undefined) return "gone";
+    if (this.terminals.has(id)) return "already-closed";
+    this.end(id, terminal);
+    return "closed";
+  }
+
+  /** Appends deltas as a worker would. */
+  append(id: RequestId, position: Position, deltas: readonly Delta[]): void {
+    this.write(id, { position, deltas });
+  }
+
+  /** Opens an attempt that starts over. */
+  restart(id: RequestId, epoch: number): void {
+    this.write(id, { position: { epoch, seq: 0 }, restart: true });
+  }
+
+  /** Closes the log as a worker would. */
+  end(id: RequestId, terminal: Terminal): void {
+    this.terminals.set(id, terminal);
+    const state = this.states.get(id)!;
+    const { status, usage, error } = terminal;
+    this.states.set(id, { ...state, status, usage, error, attempts: 1, startedAtMs: state.createdAtMs + 5, finishedAtMs: state.createdAtMs + 9 });
+    this.tellAll(id);
+  }
+
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+
+  follow(id: RequestId, sink: TokenSink, options: { after?: Position | undefined } = {}): Following {
+    const follower: Follower = { sink, after: options.after ?? startPosition, paused: false };
+    const all = this.followers.get(id) ?? new Set();
+    this.followers.set(id, all.add(follower));
+    queueMicrotask(() => this.tell(id, follower));
+    return {
+      resume: () => {
+        this.resumed++;
+        follower.paused = false;
+        this.tell(id, follower);
+      },
+      stop: () => all.delete(follower),
+    };
+  }
+
+  /** Tells a follower that the log cannot be read. */
+  failAll(id: RequestId, error: Error): void {
+    for (const follower of this.followers.get(id) ?? []) follower.sink.fail(error);
+  }
+
+  private write(id: RequestId, entry: Entry): void {
+    this.entries.set(id, [...(this.entries.get(id) ?? []), entry]);
+    this.tellAll(id);
+  }
+
+  private tellAll(id: RequestId): void {
+    for (const follower of this.followers.get(id) ?? []) this.tell(id, follower);
+  }
+
+  private tell(id: RequestId, follower: Follower): void {
+    for (const entry of this.entries.get(id) ?? []) {
+      if (follower.paused || this.followers.get(id)?.has(follower) !== true) return;
+      const { epoch, seq } = entry.position;
+      if ("restart" in entry) {
+        if (comparePositions(entry.position, follower.after) <= 0) continue;
+        follower.after = entry.position;
+        follower.sink.restart();
+        continue;
+      }
+      const last = { epoch, seq: seq + entry.deltas.length - 1 };
+      if (comparePositions(last, follower.after) <= 0) continue;
+      const first = epoch === follower.after.epoch ? Math.max(seq, follower.after.seq + 1) : seq;
+      follower.after = last;
+      follower.paused = !follower.sink.deltas(epoch, first, entry.deltas.slice(first - seq));
+    }
+    const terminal = this.terminals.get(id);
+    if (terminal === undefined || follower.paused || !this.followers.get(id)!.delete(follower)) return;
+    follower.sink.end(terminal);
+  }
+
+  private check(): void {
+    if (this.away) throw new Error("Stream isn't writeable and enableOfflineQueue options is false");
+  }
+}
+
+/** A queue whose jobs stay where they are. */
+export class FakeQueue implements ExpertQueue {
+  readonly jobs: QueuedJob[] = [];
+  failing = false;
+
+  constructor(readonly expert: string) {}
+
+  async enqueue(job: QueuedJob): Promise<void> {
+    if (this.failing) throw new Error("Connection is closed.");
+    this.jobs.push(job);
+  }
+
+  async remove(id: RequestId): Promise<boolean> {
+    const index = this.jobs.findIndex((job) => job.id === id);
+    if (index >= 0) this.jobs.splice(index, 1);
+    return index >= 0;
+  }
+
+  async position(id: RequestId): Promise<number | undefined> {
+    const index = this.jobs.findIndex((job) => job.id === id);
+    return index < 0 ? undefined : index;
+  }
+
+  async depth(): Promise<Record<PriorityClass, number>> {
+    return { interactive: this.jobs.length, async: 0, batch: 0 };
+  }
+}
+
+/** One healthy simulated worker an expert. */
+class FakeRegistry implements WorkerRegistry {
+  async beat(): Promise<void> {}
+  async leave(): Promise<void> {}
+  async alive(expert: string): Promise<WorkerReport[]> {
+    const engine = { engineHealthy: true, engineKind: "sim", engineModel: "simulated" };
+    return [{ id: "wrk_1", expert, host: "h", pid: 1, startedAtMs: 0, state: "running", ...engine, running: 0, concurrency: 4, finished: 0 }];
+  }
+  async reap(): Promise<number> {
+    return 0;
+  }
+}
+
+/** Sends everything to the expert that is named in the text, else to `general`. */
+const router: PromptRouter = {
+  version: "v1",
+  async route(input) {
+    const text = typeof input === "string" ? input : JSON.stringify(input);
+    const expert = text.includes("code") ? "code" : "general";
+    const reason = text === "" ? "no-text" : "best-match";
+    return { expert, cluster: expert, confidence: 0.81256, candidates: [{ expert, probability: 0.81256 }], reason, routerVersion: "v1" };
+  },
+};
+
+export interface FakePorts extends IngressPorts {
+  readonly logs: FakeLogs;
+  readonly queues: ReadonlyMap<string, FakeQueue>;
+}
+
+export function fakePorts(experts: readonly string[]): FakePorts {
+  const logs = new FakeLogs();
+  return {
+    logs,
+    store: logs,
+    follower: logs,
+    registry: new FakeRegistry(),
+    queues: new Map(experts.map((id) => [id, new FakeQueue(id)])),
+    router,
+    redisAnswers: async () => !logs.away,
+    close: async () => undefined,
+  };
+}

@@ -1,0 +1,93 @@
+/** An ingress on fake ports, for specs. */
+import "reflect-metadata";
+import type { IngressSettings } from "@expert-router/config";
+import type { RequestId } from "@expert-router/contracts";
+import { Lifecycle } from "@expert-router/lifecycle";
+import { createLogger, createMetrics } from "@expert-router/telemetry";
+import type { NestFastifyApplication } from "@nestjs/platform-fastify";
+import { expect, vi } from "vitest";
+import { OpenAnswers } from "../answers/open-answers.js";
+import { ExpertMonitor } from "../experts/expert-monitor.js";
+import { createIngressApp } from "../ingress-app.js";
+import { IngressModule } from "../ingress.module.js";
+import { JobDesk } from "../jobs/job-desk.js";
+import { defaultTuning, type IngressContext, type IngressTuning } from "../wiring/ingress-options.js";
+import { fakePorts, type FakePorts } from "./fake-ports.js";
+
+export interface IngressFixture {
+  readonly app: NestFastifyApplication;
+  readonly ports: FakePorts;
+  readonly context: IngressContext;
+  readonly logLines: string[];
+  readonly open: OpenAnswers;
+  /** POST of a JSON body. */
+  post(url: string, body: unknown, headers?: Record<string, string>): ReturnType<NestFastifyApplication["inject"]>;
+  get(url: string, headers?: Record<string, string>): ReturnType<NestFastifyApplication["inject"]>;
+  /** The id of the next request that arrives on a queue. */
+  queued(expert?: string): Promise<RequestId>;
+  close(): Promise<void>;
+}
+
+export interface FixtureOptions {
+  readonly apiKeys?: string[];
+  readonly maxQueuedPerExpert?: number;
+  readonly tuning?: Partial<IngressTuning>;
+}
+
+export async function startIngress(options: FixtureOptions = {}): Promise<IngressFixture> {
+  const experts = ["code", "general"];
+  const ports = fakePorts(experts);
+  const logLines: string[] = [];
+  const context: IngressContext = {
+    ingressId: "test",
+    settings: settings(experts, options),
+    tuning: { ...defaultTuning, ...options.tuning },
+    lifecycle: new Lifecycle(),
+    metrics: createMetrics({ defaultMetrics: false }),
+    logger: createLogger({ name: "ingress", level: "debug", destination: { write: (line) => void logLines.push(line) } }),
+  };
+  const app = await createIngressApp(IngressModule.withPorts(context, ports), context);
+  await app.get(ExpertMonitor).start();
+  app.get(JobDesk).start();
+  context.lifecycle.ready();
+  return {
+    app,
+    ports,
+    context,
+    logLines,
+    open: app.get(OpenAnswers),
+    post: (url, body, headers = {}) =>
+      app.inject({ method: "POST", url, payload: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } }),
+    get: (url, headers = {}) => app.inject({ method: "GET", url, headers }),
+    queued: (expert = "general") =>
+      vi.waitFor(() => {
+        const job = ports.queues.get(expert)!.jobs.at(-1);
+        expect(job).toBeDefined();
+        return job!.id;
+      }, 5_000),
+    close: async () => {
+      app.get(ExpertMonitor).stop();
+      app.get(JobDesk).stop();
+      await app.close();
+    },
+  };
+}
+
+function settings(experts: readonly string[], { apiKeys = [], maxQueuedPerExpert = 3 }: FixtureOptions): IngressSettings {
+  const engine = { kind: "sim", url: "http://127.0.0.1:1", model: "simulated", concurrency: 4, firstTokenTimeoutMs: 1, interTokenTimeoutMs: 1 } as const;
+  return {
+    host: "127.0.0.1",
+    port: 0,
+    redisUrl: "redis://127.0.0.1:1",
+    apiKeys,
+    dataDir: "/nonexistent",
+    logLevel: "debug",
+    system: {
+      path: "/nonexistent/expert-router.yaml",
+      fallback: "general",
+      experts: experts.map((id) => ({ id, domains: [id], clusters: [], engine })),
+      limits: { maxQueuedPerExpert, maxAttempts: 3 },
+      retention: { syncS: 600, jobsS: 86_400 },
+    },
+  };
+}
