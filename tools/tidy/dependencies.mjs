@@ -1,5 +1,6 @@
 /** What manifests and tsconfigs declare, against what is imported. */
 import { isBuiltin } from "node:module";
+import { missingOptionals } from "../lock-file.mjs";
 import { packageName } from "./direction.mjs";
 
 /** Packages that are needed without an import of ours, and why. */
@@ -25,6 +26,15 @@ export function dependencyComplaints({ packages, rootManifest, looseFiles }) {
         .map((name) => `${path}: imports ${name}, which the root's package.json does not declare`),
     ),
   ];
+}
+
+/** @param {import("./workspace.mjs").Workspace} workspace */
+export function lockComplaints({ lock }) {
+  if (lock === undefined) return [];
+  return missingOptionals(lock).map(
+    ({ name }) =>
+      `package-lock.json: ${name} is missing, so 'npm ci' refuses it; 'node tools/lock-file.mjs' adds it`,
+  );
 }
 
 /** Specs may use what the workspace's root and the package itself have for development. */

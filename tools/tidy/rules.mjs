@@ -2,7 +2,7 @@
 import { layoutComplaints } from "./layout.mjs";
 import { directionComplaints, packageCycleComplaints } from "./direction.mjs";
 import { fileCycleComplaints } from "./file-cycles.mjs";
-import { dependencyComplaints, referenceComplaints } from "./dependencies.mjs";
+import { dependencyComplaints, lockComplaints, referenceComplaints } from "./dependencies.mjs";
 import { contentComplaints } from "./contents.mjs";
 
 export const rules = {
@@ -12,5 +12,6 @@ export const rules = {
   "file cycles": fileCycleComplaints,
   dependencies: dependencyComplaints,
   references: referenceComplaints,
+  lock: lockComplaints,
   contents: contentComplaints,
 };

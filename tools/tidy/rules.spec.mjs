@@ -199,6 +199,18 @@ describe("tidy", () => {
       },
     ],
     [
+      "a lock file that npm ci refuses",
+      "lock: package-lock.json: x-darwin-arm64 is missing",
+      {
+        "package-lock.json": JSON.stringify({
+          packages: {
+            "node_modules/x": { optionalDependencies: { "x-darwin-arm64": "1.0.0", "x-linux-x64": "1.0.0" } },
+            "node_modules/x-linux-x64": {},
+          },
+        }),
+      },
+    ],
+    [
       "a file nobody can hold in mind",
       "contents: libs/queue/src/x.ts: 401 lines",
       {

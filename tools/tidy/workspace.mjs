@@ -6,7 +6,7 @@ import { importsOf } from "./imports.mjs";
 /**
  * @typedef {{ path: string, text: string, imports: string[], isSpec: boolean }} SourceFile `path` from the root, with slashes
  * @typedef {{ name: string, folder: string, manifest: any, references: string[], files: SourceFile[] }} Package
- * @typedef {{ root: string, rootManifest: any, packages: Package[], entries: string[], looseFiles: SourceFile[] }} Workspace
+ * @typedef {{ root: string, rootManifest: any, lock: any, packages: Package[], entries: string[], looseFiles: SourceFile[] }} Workspace
  */
 
 const sourceFile = /\.(ts|mts|cts|tsx|mjs|js)$/;
