@@ -21,6 +21,7 @@ export function readWorkspace(root) {
   return {
     root,
     rootManifest: readJson(join(root, "package.json")),
+    lock: readJson(join(root, "package-lock.json")),
     packages,
     entries: readdirSync(root),
     looseFiles,
