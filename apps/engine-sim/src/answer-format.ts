@@ -49,7 +49,8 @@ export function chatFormat(id: string, created: number, model: string): AnswerFo
     head: (choice) => enclose(choiceOf(choice, { content: placeholder }))[0],
     tail: enclose(choiceOf(0, { content: placeholder }))[1],
     finish: (choice, reason) => event(choiceOf(choice, {}, reason)),
-    closing: (usage) => `${usage === undefined ? "" : event({ ...chunk, choices: [], usage })}data: [DONE]\n\n`,
+    closing: (usage) =>
+      `${usage === undefined ? "" : event({ ...chunk, choices: [], usage })}data: [DONE]\n\n`,
     failure: openAiFailure,
     whole: (answers, usage) => ({
       ...chunk,
@@ -77,11 +78,17 @@ export function completionFormat(id: string, created: number, model: string): An
     head: (choice) => enclose(choiceOf(choice, placeholder))[0],
     tail: enclose(choiceOf(0, placeholder))[1],
     finish: (choice, reason) => event(choiceOf(choice, "", reason)),
-    closing: (usage) => `${usage === undefined ? "" : event({ ...chunk, choices: [], usage })}data: [DONE]\n\n`,
+    closing: (usage) =>
+      `${usage === undefined ? "" : event({ ...chunk, choices: [], usage })}data: [DONE]\n\n`,
     failure: openAiFailure,
     whole: (answers, usage) => ({
       ...chunk,
-      choices: answers.map((answer, index) => ({ index, text: textOf(answer), logprobs: null, finish_reason: answer.finishReason })),
+      choices: answers.map((answer, index) => ({
+        index,
+        text: textOf(answer),
+        logprobs: null,
+        finish_reason: answer.finishReason,
+      })),
       usage,
     }),
   };

@@ -53,7 +53,8 @@ export class BatchScheduler {
 
   /** Runs `generation` now or when there is room. Throws a {@link RequestError} when too many wait. */
   add(generation: Generation): void {
-    if (this.waiting.size >= maxWaiting) throw new RequestError(503, `${maxWaiting} requests are waiting already`, null, 1);
+    if (this.waiting.size >= maxWaiting)
+      throw new RequestError(503, `${maxWaiting} requests are waiting already`, null, 1);
     this.waiting.add(generation);
     this.admit();
   }

@@ -19,7 +19,14 @@ export const faults = [
 export type Fault = (typeof faults)[number];
 
 /** Faults drawn by `failureInjectionRate`: those that end by themselves. */
-const randomFaults = ["cut-mid", "garbage", "error-after-200", "http-500", "http-429", "http-503"] as const satisfies Fault[];
+const randomFaults = [
+  "cut-mid",
+  "garbage",
+  "error-after-200",
+  "http-500",
+  "http-429",
+  "http-503",
+] as const satisfies Fault[];
 
 const maxRemembered = 10_000;
 const oncePrefix = "once:";
@@ -48,7 +55,11 @@ export class FaultPlan {
     const name = once ? asked.slice(oncePrefix.length) : asked;
     const fault = faults.find((candidate) => candidate === name);
     if (fault === undefined) {
-      throw new RequestError(400, `x_sim_fault must be one of ${faults.join(", ")}, each with or without 'once:'`, "x_sim_fault");
+      throw new RequestError(
+        400,
+        `x_sim_fault must be one of ${faults.join(", ")}, each with or without 'once:'`,
+        "x_sim_fault",
+      );
     }
     return once && !this.remember(`${fault} ${promptKey}`) ? undefined : fault;
   }

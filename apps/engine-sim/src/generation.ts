@@ -52,14 +52,19 @@ export class Generation {
 
   get usage(): SimUsage {
     const { promptTokens } = this.plan;
-    return { prompt_tokens: promptTokens, completion_tokens: this.generated, total_tokens: promptTokens + this.generated };
+    return {
+      prompt_tokens: promptTokens,
+      completion_tokens: this.generated,
+      total_tokens: promptTokens + this.generated,
+    };
   }
 
   /** Does the steps that are due, in one write. True when nothing is left to do. */
   advance(nowMs: number, stepMs: number): boolean {
     if (nowMs < this.nextStepMs || this.sink.blocked) return false;
     const { plan } = this;
-    if (plan.fault === "hang-before" || (plan.fault === "hang-mid" && this.step >= this.faultStep)) return false;
+    if (plan.fault === "hang-before" || (plan.fault === "hang-mid" && this.step >= this.faultStep))
+      return false;
     let out = this.step === 0 && plan.stream ? this.opening() : "";
     const lastStep = Math.min(this.steps, this.faultStep, this.step + maxStepsPerTick);
     while (this.step < lastStep && nowMs >= this.nextStepMs) {
@@ -99,7 +104,9 @@ export class Generation {
     const { answers, stream, includeUsage, format } = this.plan;
     if (!stream) return this.sink.end("");
     // A choice without a single token had no step in which to say that it ends.
-    const empty = answers.map((answer, choice) => (answer.tokens.length === 0 ? format.finish(choice, answer.finishReason) : ""));
+    const empty = answers.map((answer, choice) =>
+      answer.tokens.length === 0 ? format.finish(choice, answer.finishReason) : "",
+    );
     this.sink.end(out + empty.join("") + format.closing(includeUsage ? this.usage : undefined));
   }
 

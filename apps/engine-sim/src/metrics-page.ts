@@ -8,9 +8,24 @@ export function metricsPage(figures: SchedulerFigures, model: string): string {
     ["vllm:num_requests_waiting", "gauge", "Number of requests waiting to be processed.", figures.waiting],
     ["vllm:kv_cache_usage_perc", "gauge", "KV-cache usage. 1 means 100 percent usage.", figures.cacheUsage],
     ["vllm:prompt_tokens_total", "counter", "Number of prefill tokens processed.", figures.promptTokens],
-    ["vllm:generation_tokens_total", "counter", "Number of generation tokens processed.", figures.generatedTokens],
+    [
+      "vllm:generation_tokens_total",
+      "counter",
+      "Number of generation tokens processed.",
+      figures.generatedTokens,
+    ],
     ["vllm:request_success_total", "counter", "Count of successfully processed requests.", figures.finished],
-    ["engine_sim:requests_abandoned_total", "counter", "Requests whose client went away before the end.", figures.abandoned],
+    [
+      "engine_sim:requests_abandoned_total",
+      "counter",
+      "Requests whose client went away before the end.",
+      figures.abandoned,
+    ],
   ];
-  return rows.map(([name, type, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name}${labels} ${value}\n`).join("");
+  return rows
+    .map(
+      ([name, type, help, value]) =>
+        `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name}${labels} ${value}\n`,
+    )
+    .join("");
 }

@@ -13,7 +13,11 @@ export function parseChatRequest(body: Body, model: string): SimRequest {
   const continueFinalMessage = optional(body, "continue_final_message", isBoolean, "a boolean") ?? false;
   const addGenerationPrompt = optional(body, "add_generation_prompt", isBoolean, "a boolean") ?? true;
   if (continueFinalMessage && addGenerationPrompt) {
-    throw new RequestError(400, "Cannot set both `continue_final_message` and `add_generation_prompt` to True.", "continue_final_message");
+    throw new RequestError(
+      400,
+      "Cannot set both `continue_final_message` and `add_generation_prompt` to True.",
+      "continue_final_message",
+    );
   }
   if (continueFinalMessage && messages.at(-1)?.role !== "assistant") {
     throw new RequestError(400, "continue_final_message needs an assistant message at the end", "messages");
@@ -25,7 +29,9 @@ export function parseChatRequest(body: Body, model: string): SimRequest {
 
 /** Checks the body of `POST /v1/completions`. Throws a {@link RequestError}. */
 export function parseCompletionRequest(body: Body, model: string): SimRequest {
-  const prompts = requirePrompts(body["prompt"]).map((prompt) => ({ endpoint: "/v1/completions", prompt }) as const);
+  const prompts = requirePrompts(body["prompt"]).map(
+    (prompt) => ({ endpoint: "/v1/completions", prompt }) as const,
+  );
   return { prompts, maxTokens: optionalMaxTokens(body, "max_tokens"), ...parseShared(body, model) };
 }
 
@@ -39,7 +45,13 @@ function parseShared(body: Body, model: string): Omit<SimRequest, "prompts" | "m
   if (options !== undefined && !stream) {
     throw new RequestError(400, "Stream options can only be defined when `stream=True`.", "stream_options");
   }
-  return { n, stop: parseStop(body["stop"]), stream, includeUsage: options?.["include_usage"] === true, fault: body["x_sim_fault"] };
+  return {
+    n,
+    stop: parseStop(body["stop"]),
+    stream,
+    includeUsage: options?.["include_usage"] === true,
+    fault: body["x_sim_fault"],
+  };
 }
 
 function requireMessages(body: Body): SimulatedMessage[] {
@@ -54,18 +66,24 @@ function requireMessages(body: Body): SimulatedMessage[] {
     }
     const { content } = message;
     if (content !== undefined && content !== null && !isString(content) && !Array.isArray(content)) {
-      throw new RequestError(400, `messages[${i}].content must be a string or an array of parts`, `messages[${i}].content`);
+      throw new RequestError(
+        400,
+        `messages[${i}].content must be a string or an array of parts`,
+        `messages[${i}].content`,
+      );
     }
     return { role: message["role"], content };
   });
 }
 
 function requirePrompts(prompt: unknown): (string | number[])[] {
-  if (prompt === undefined || prompt === null) throw new RequestError(400, "Field required: prompt", "prompt");
+  if (prompt === undefined || prompt === null)
+    throw new RequestError(400, "Field required: prompt", "prompt");
   if (isString(prompt)) return [prompt];
   if (Array.isArray(prompt) && prompt.length > 0) {
     if (prompt.every(isWhole)) return [prompt];
-    if (prompt.every((one) => isString(one) || (Array.isArray(one) && one.length > 0 && one.every(isWhole)))) return prompt;
+    if (prompt.every((one) => isString(one) || (Array.isArray(one) && one.length > 0 && one.every(isWhole))))
+      return prompt;
   }
   throw new RequestError(400, "prompt must be a string, an array of strings, or token ids", "prompt");
 }
@@ -81,11 +99,17 @@ function optionalMaxTokens(body: Body, field: string): number | undefined {
 function parseStop(stop: unknown): string[] | undefined {
   if (stop === undefined || stop === null) return undefined;
   const words = isString(stop) ? [stop] : stop;
-  if (!Array.isArray(words) || !words.every(isString)) throw new RequestError(400, "stop must be a string or an array of strings", "stop");
+  if (!Array.isArray(words) || !words.every(isString))
+    throw new RequestError(400, "stop must be a string or an array of strings", "stop");
   return words.filter((word) => word !== "");
 }
 
-function optional<T>(body: Body, field: string, is: (value: unknown) => value is T, what: string): T | undefined {
+function optional<T>(
+  body: Body,
+  field: string,
+  is: (value: unknown) => value is T,
+  what: string,
+): T | undefined {
   const value = body[field];
   if (value === undefined || value === null) return undefined;
   if (!is(value)) throw new RequestError(400, `${field} must be ${what}`, field);

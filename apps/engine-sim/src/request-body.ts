@@ -18,6 +18,7 @@ export async function readJsonBody(request: IncomingMessage): Promise<Record<str
   } catch (error) {
     throw new RequestError(400, `the body is not JSON: ${(error as Error).message}`);
   }
-  if (typeof body !== "object" || body === null || Array.isArray(body)) throw new RequestError(400, "the body must be a JSON object");
+  if (typeof body !== "object" || body === null || Array.isArray(body))
+    throw new RequestError(400, "the body must be a JSON object");
   return body as Record<string, unknown>;
 }

@@ -15,7 +15,14 @@ export class RequestError extends Error {
 
   /** OpenAI's error object, with the status as code, as vLLM writes it. */
   toBody(): { error: { message: string; type: string; param: string | null; code: number } } {
-    return { error: { message: this.message, type: errorTypes.get(this.status) ?? "InternalServerError", param: this.param, code: this.status } };
+    return {
+      error: {
+        message: this.message,
+        type: errorTypes.get(this.status) ?? "InternalServerError",
+        param: this.param,
+        code: this.status,
+      },
+    };
   }
 }
 

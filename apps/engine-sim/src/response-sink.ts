@@ -38,7 +38,10 @@ export class StreamSink implements AnswerSink {
     const several = last || !response.headersSent;
     if (several) socket?.cork();
     if (!response.headersSent) {
-      response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
+      response.writeHead(200, {
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "no-cache",
+      });
       response.flushHeaders();
     }
     if (socket === undefined) response.write(text, "latin1");
@@ -63,7 +66,9 @@ export class WholeSink implements AnswerSink {
 
   end(text: WireText): void {
     const failed = text !== "";
-    const body = failed ? { error: { message: "injected fault", type: "InternalServerError", param: null, code: 500 } } : this.answer();
+    const body = failed
+      ? { error: { message: "injected fault", type: "InternalServerError", param: null, code: 500 } }
+      : this.answer();
     sendJson(this.response, failed ? 500 : 200, body);
   }
 
@@ -72,8 +77,17 @@ export class WholeSink implements AnswerSink {
   }
 }
 
-export function sendJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
   const text = JSON.stringify(body);
-  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text), ...headers });
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
+    ...headers,
+  });
   response.end(text);
 }

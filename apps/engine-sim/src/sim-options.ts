@@ -59,12 +59,20 @@ const flags = {
 export function parseEngineSimArguments(args: readonly string[]): EngineSimOptions {
   const { values } = parseArgs({ args: [...args], options: flags, strict: true, allowPositionals: false });
   const problems: string[] = [];
-  const number = (flag: keyof typeof values, fallback: number, min: number, max: number, whole = false): number => {
+  const number = (
+    flag: keyof typeof values,
+    fallback: number,
+    min: number,
+    max: number,
+    whole = false,
+  ): number => {
     const text = values[flag];
     if (text === undefined) return fallback;
     const value = text.trim() === "" ? Number.NaN : Number(text);
     if (value >= min && value <= max && (!whole || Number.isInteger(value))) return value;
-    problems.push(`--${flag} must be ${whole ? "a whole number" : "a number"} from ${min} to ${max}, not '${text}'`);
+    problems.push(
+      `--${flag} must be ${whole ? "a whole number" : "a number"} from ${min} to ${max}, not '${text}'`,
+    );
     return fallback;
   };
   const defaults = defaultEngineSimOptions;
@@ -77,7 +85,10 @@ export function parseEngineSimArguments(args: readonly string[]): EngineSimOptio
     interTokenLatencyMs: number("inter-token-latency", defaults.interTokenLatencyMs, 0, 3_600_000),
     timeFactorUnderLoad: number("time-factor-under-load", defaults.timeFactorUnderLoad, 1, 1_000),
     seed: number("seed", defaults.seed, 0, 0xffff_ffff, true),
-    maxTokensDefault: values["max-tokens-default"] === undefined ? undefined : number("max-tokens-default", 1, 1, maxModelTokens, true),
+    maxTokensDefault:
+      values["max-tokens-default"] === undefined
+        ? undefined
+        : number("max-tokens-default", 1, 1, maxModelTokens, true),
     failureInjectionRate: number("failure-injection-rate", defaults.failureInjectionRate, 0, 1),
   };
   if (problems.length > 0) throw new Error(problems.join("\n"));

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { chatFormat, completionFormat, tritonFormat, type AnswerFormat } from "./answer-format.js";
 import { BatchScheduler } from "./batch-scheduler.js";
-import { FaultPlan } from "./fault.js";
+import type { FaultPlan } from "./fault.js";
 import { Generation } from "./generation.js";
 import { metricsPage } from "./metrics-page.js";
 import { parseChatRequest, parseCompletionRequest } from "./openai-request.js";
@@ -69,7 +69,13 @@ export class SimServer {
       const page = metricsPage(this.scheduler.figures(), model);
       response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(page);
     } else if (path === "/v1/models") {
-      const entry = { id: model, object: "model", created: this.startedS, owned_by: "engine-sim", root: model };
+      const entry = {
+        id: model,
+        object: "model",
+        created: this.startedS,
+        owned_by: "engine-sim",
+        root: model,
+      };
       sendJson(response, 200, { object: "list", data: [entry] });
     } else if (tritonPath.exec(path)?.[2] === "ready") {
       this.requireModel(tritonPath.exec(path)?.[1] ?? "");
@@ -85,16 +91,39 @@ export class SimServer {
     }
   }
 
-  private generate(asked: SimRequest, format: AnswerFormat, request: IncomingMessage, response: ServerResponse): void {
+  private generate(
+    asked: SimRequest,
+    format: AnswerFormat,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
     const { seed, maxTokensDefault } = this.options;
-    const { key, answers } = answersOf(asked.prompts, asked.n, seed, asked.maxTokens ?? maxTokensDefault, asked.stop);
-    const fault = this.faults.choose(asked.fault ?? request.headers["x-sim-fault"] ?? request.headers["x_sim_fault"], key);
+    const { key, answers } = answersOf(
+      asked.prompts,
+      asked.n,
+      seed,
+      asked.maxTokens ?? maxTokensDefault,
+      asked.stop,
+    );
+    const fault = this.faults.choose(
+      asked.fault ?? request.headers["x-sim-fault"] ?? request.headers["x_sim_fault"],
+      key,
+    );
     if (fault === "http-500") throw new RequestError(500, "injected fault: http-500");
     if (fault === "http-429") throw new RequestError(429, "injected fault: http-429", null, 2);
     if (fault === "http-503") throw new RequestError(503, "injected fault: http-503", null, 3);
     const promptTokens = asked.prompts.reduce((sum, prompt) => sum + countPromptTokens(prompt), 0);
-    const plan = { answers, promptTokens, format, stream: asked.stream, includeUsage: asked.includeUsage, fault };
-    const sink = asked.stream ? new StreamSink(response) : new WholeSink(response, () => format.whole(answers, generation.usage));
+    const plan = {
+      answers,
+      promptTokens,
+      format,
+      stream: asked.stream,
+      includeUsage: asked.includeUsage,
+      fault,
+    };
+    const sink = asked.stream
+      ? new StreamSink(response)
+      : new WholeSink(response, () => format.whole(answers, generation.usage));
     const generation: Generation = new Generation(plan, sink);
     response.on("close", () => this.scheduler.abandon(generation));
     this.scheduler.add(generation);

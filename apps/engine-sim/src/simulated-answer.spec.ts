@@ -12,7 +12,9 @@ describe("simulatedAnswer", () => {
   });
 
   it("keeps its words between releases: recorded answers stay valid", () => {
-    expect(simulatedAnswer({ ...chat, maxTokens: 6 }).tokens.join("")).toMatchInlineSnapshot(`"ledil duten nogol vezer bipan baban "`);
+    expect(simulatedAnswer({ ...chat, maxTokens: 6 }).tokens.join("")).toMatchInlineSnapshot(
+      `"ledil duten nogol vezer bipan baban "`,
+    );
   });
 
   it("differs by seed, by prompt and by choice", () => {
@@ -26,7 +28,10 @@ describe("simulatedAnswer", () => {
   });
 
   it("has 16 to 200 tokens unless told how many", () => {
-    const lengths = Array.from({ length: 300 }, (_, seed) => simulatedAnswer({ ...chat, seed }).tokens.length);
+    const lengths = Array.from(
+      { length: 300 },
+      (_, seed) => simulatedAnswer({ ...chat, seed }).tokens.length,
+    );
     expect(Math.min(...lengths)).toBeGreaterThanOrEqual(16);
     expect(Math.max(...lengths)).toBeLessThanOrEqual(200);
     expect(new Set(lengths).size).toBeGreaterThan(50);
@@ -36,19 +41,24 @@ describe("simulatedAnswer", () => {
 
   it("goes on behind its own beginning with exactly the rest, in chats and plain prompts", () => {
     fc.assert(
-      fc.property(fc.string(), fc.nat(), fc.double({ min: 0, max: 1, noNaN: true }), (prompt, seed, share) => {
-        const plain = { seed, endpoint: "/v1/completions", prompt } as const;
-        const whole = simulatedAnswer(plain).tokens;
-        const cut = Math.floor(share * whole.length);
-        const written = whole.slice(0, cut).join("");
-        expect(simulatedAnswer({ ...plain, prompt: prompt + written }).tokens).toEqual(whole.slice(cut));
+      fc.property(
+        fc.string(),
+        fc.nat(),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (prompt, seed, share) => {
+          const plain = { seed, endpoint: "/v1/completions", prompt } as const;
+          const whole = simulatedAnswer(plain).tokens;
+          const cut = Math.floor(share * whole.length);
+          const written = whole.slice(0, cut).join("");
+          expect(simulatedAnswer({ ...plain, prompt: prompt + written }).tokens).toEqual(whole.slice(cut));
 
-        const asked = [{ role: "user", content: prompt }];
-        const answer = simulatedAnswer({ ...chat, seed, messages: asked }).tokens;
-        const begun = [...asked, { role: "assistant", content: answer.slice(0, cut).join("") }];
-        const rest = simulatedAnswer({ ...chat, seed, messages: begun, continueFinalMessage: true }).tokens;
-        expect(rest).toEqual(answer.slice(cut));
-      }),
+          const asked = [{ role: "user", content: prompt }];
+          const answer = simulatedAnswer({ ...chat, seed, messages: asked }).tokens;
+          const begun = [...asked, { role: "assistant", content: answer.slice(0, cut).join("") }];
+          const rest = simulatedAnswer({ ...chat, seed, messages: begun, continueFinalMessage: true }).tokens;
+          expect(rest).toEqual(answer.slice(cut));
+        },
+      ),
     );
   });
 
@@ -72,7 +82,10 @@ describe("vocabulary", () => {
 
   it("is found at the end of a text only", () => {
     const [first = "", second = ""] = vocabulary;
-    expect(splitWrittenTokens(`${first}and then ${first}${second}`)).toEqual({ base: `${first}and then `, tokens: 2 });
+    expect(splitWrittenTokens(`${first}and then ${first}${second}`)).toEqual({
+      base: `${first}and then `,
+      tokens: 2,
+    });
     expect(splitWrittenTokens("")).toEqual({ base: "", tokens: 0 });
   });
 });

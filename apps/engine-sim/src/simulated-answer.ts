@@ -56,7 +56,9 @@ export function simulatedAnswer(input: SimulatedAnswerInput): SimulatedAnswer {
   const tokens: string[] = [];
   for (let i = 0; i < count; i += 1) tokens.push(tokenAt(hash, written + i));
   const finishReason = input.maxTokens === undefined ? "stop" : "length";
-  return input.stop === undefined ? { tokens, finishReason } : cutAtStop({ tokens, finishReason }, input.stop);
+  return input.stop === undefined
+    ? { tokens, finishReason }
+    : cutAtStop({ tokens, finishReason }, input.stop);
 }
 
 /**

@@ -10,16 +10,32 @@ import type { SimRequest } from "./sim-request.js";
 export function parseTritonRequest(body: Readonly<Record<string, unknown>>, stream: boolean): SimRequest {
   const text = body["text_input"];
   if (typeof text !== "string") {
-    throw new RequestError(400, "failed to parse the request JSON buffer: expected a string in 'text_input'", "text_input");
+    throw new RequestError(
+      400,
+      "failed to parse the request JSON buffer: expected a string in 'text_input'",
+      "text_input",
+    );
   }
   const inner = body["parameters"];
   const parameters = typeof inner === "object" && inner !== null ? (inner as Record<string, unknown>) : {};
   const maxTokens = body["max_tokens"] ?? parameters["max_tokens"];
-  if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && Number(maxTokens) >= 1 && Number(maxTokens) <= maxModelTokens)) {
-    throw new RequestError(400, `max_tokens must be a whole number from 1 to ${maxModelTokens}`, "max_tokens");
+  if (
+    maxTokens !== undefined &&
+    !(Number.isInteger(maxTokens) && Number(maxTokens) >= 1 && Number(maxTokens) <= maxModelTokens)
+  ) {
+    throw new RequestError(
+      400,
+      `max_tokens must be a whole number from 1 to ${maxModelTokens}`,
+      "max_tokens",
+    );
   }
   const words = body["stop_words"] ?? parameters["stop"];
-  const stop = typeof words === "string" ? [words] : Array.isArray(words) ? words.filter((word) => typeof word === "string") : [];
+  const stop =
+    typeof words === "string"
+      ? [words]
+      : Array.isArray(words)
+        ? words.filter((word) => typeof word === "string")
+        : [];
   return {
     prompts: [{ endpoint: "/v2/generate", prompt: text }],
     n: 1,

@@ -9,7 +9,18 @@ const vowels = ["a", "e", "i", "o", "u"];
 const endings = ["n", "r", "l", "s"];
 
 /** Tokens that break careless escaping, UTF-8 decoding and line handling. */
-const awkwardTokens = ["naïvon ", "→zul ", '"quovar" ', "back\\slun ", "日本zen ", "🙂mir ", "tab<&>ros ", "data:vel ", "linun.\n", "parun.\n"];
+const awkwardTokens = [
+  "naïvon ",
+  "→zul ",
+  '"quovar" ',
+  "back\\slun ",
+  "日本zen ",
+  "🙂mir ",
+  "tab<&>ros ",
+  "data:vel ",
+  "linun.\n",
+  "parun.\n",
+];
 
 function inventWords(): string[] {
   const words: string[] = [];
@@ -36,7 +47,9 @@ export function splitWrittenTokens(text: string): { base: string; tokens: number
   let end = text.length;
   let tokens = 0;
   for (;;) {
-    const length = lengths.find((candidate) => candidate <= end && known.has(text.slice(end - candidate, end)));
+    const length = lengths.find(
+      (candidate) => candidate <= end && known.has(text.slice(end - candidate, end)),
+    );
     if (length === undefined) return { base: text.slice(0, end), tokens };
     end -= length;
     tokens += 1;

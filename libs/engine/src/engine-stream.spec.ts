@@ -19,24 +19,36 @@ async function engineBefore(listener: RequestListener, timeoutMs = 5_000): Promi
   server = listening;
   await new Promise((resolve) => listening.once("listening", resolve));
   const url = `http://127.0.0.1:${(listening.address() as AddressInfo).port}`;
-  engine = createEngine({ kind: "openai", url, model: "m", firstTokenTimeoutMs: timeoutMs, interTokenTimeoutMs: timeoutMs, maxConnections: 1 });
+  engine = createEngine({
+    kind: "openai",
+    url,
+    model: "m",
+    firstTokenTimeoutMs: timeoutMs,
+    interTokenTimeoutMs: timeoutMs,
+    maxConnections: 1,
+  });
   return engine;
 }
 
 const done = `data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n`;
-const event = (content: string): string => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
+const event = (content: string): string =>
+  `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
 
 function stream(response: ServerResponse): ServerResponse {
   return response.writeHead(200, { "content-type": "text/event-stream" });
 }
 
 function call(signal = new AbortController().signal): AsyncIterable<readonly EngineEvent[]> {
-  return (engine as InferenceEngine).generate({ endpoint: "/v1/chat/completions", body: { messages: [] } }, signal);
+  return (engine as InferenceEngine).generate(
+    { endpoint: "/v1/chat/completions", body: { messages: [] } },
+    signal,
+  );
 }
 
 async function textOf(events: AsyncIterable<readonly EngineEvent[]>): Promise<string> {
   let text = "";
-  for await (const batch of events) for (const one of batch) if (one.type === "delta" && typeof one.delta === "string") text += one.delta;
+  for await (const batch of events)
+    for (const one of batch) if (one.type === "delta" && typeof one.delta === "string") text += one.delta;
   return text;
 }
 
@@ -149,20 +161,25 @@ describe("EngineStream", () => {
   it("closes the connection when the consumer leaves", async () => {
     const closed = new Promise((resolve) => {
       void engineBefore((_request, response) => {
-        response.on("close", resolve);
+        response.on("close", () => resolve(response.writableFinished));
         stream(response).write(event("a"));
       });
     });
     await new Promise((resolve) => setTimeout(resolve, 50));
     for await (const batch of call()) if (batch.length > 0) break;
-    await closed;
+    expect(await closed, "the answer was cut, not ended").toBe(false);
   });
 
   it("refuses an answer of another type, and reads an error in it", async () => {
     const bodies = ["<html>login</html>", '{"error":{"message":"no memory"}}', ""];
-    await engineBefore((_request, response) => void response.writeHead(200, { "content-type": "text/html" }).end(bodies.shift()));
+    await engineBefore(
+      (_request, response) =>
+        void response.writeHead(200, { "content-type": "text/html" }).end(bodies.shift()),
+    );
     await expect(textOf(call())).rejects.toThrow(code("engine_protocol_error"));
-    await expect(textOf(call())).rejects.toThrow(expect.objectContaining({ code: "engine_error", message: "no memory" }));
+    await expect(textOf(call())).rejects.toThrow(
+      expect.objectContaining({ code: "engine_error", message: "no memory" }),
+    );
     await expect(textOf(call())).rejects.toThrow(code("engine_protocol_error"));
   });
 

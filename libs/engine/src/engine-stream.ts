@@ -5,11 +5,13 @@ import type { EngineEvent } from "./inference-engine.js";
 import type { StreamDecoder } from "./stream-decoder.js";
 import { failureInStream, failureOfConnection, failureOfStatus, readErrorBody } from "./upstream-failure.js";
 
-/** Longest waits for the engine, in ms. */
-export interface StreamTimeouts {
+/** What an {@link EngineStream} has to know of its engine; waits are in ms. */
+export interface StreamSettings {
   /** From the call to the first token, connecting and waiting in the engine's queue included. */
   readonly firstTokenMs: number;
   readonly interTokenMs: number;
+  /** The family's way of refusing with a 5xx. */
+  readonly disguisedRejection?: RegExp | undefined;
 }
 
 /** Events kept for a slow consumer before the connection is told to wait. */
@@ -24,7 +26,9 @@ const closingGraceMs = 2_000;
  */
 export class EngineStream implements AsyncIterator<readonly EngineEvent[]>, Dispatcher.DispatchHandler {
   private events: EngineEvent[] = [];
-  private waiting: { resolve(result: IteratorResult<readonly EngineEvent[]>): void; reject(error: unknown): void } | undefined;
+  private waiting:
+    | { resolve(result: IteratorResult<readonly EngineEvent[]>): void; reject(error: unknown): void }
+    | undefined;
   /** How the call ended; nothing more happens once it is set. */
   private outcome: { readonly error?: unknown } | undefined;
   private controller: Dispatcher.DispatchController | undefined;
@@ -40,11 +44,11 @@ export class EngineStream implements AsyncIterator<readonly EngineEvent[]>, Disp
 
   constructor(
     private readonly decoder: StreamDecoder,
-    private readonly timeouts: StreamTimeouts,
+    private readonly settings: StreamSettings,
     private readonly signal: AbortSignal,
     dispatch: (handler: Dispatcher.DispatchHandler) => void,
   ) {
-    this.timer = setTimeout(() => this.onIdle(), timeouts.firstTokenMs);
+    this.timer = setTimeout(() => this.onIdle(), settings.firstTokenMs);
     signal.addEventListener("abort", this.onAbort, { once: true });
     if (signal.aborted) this.fail(signal.reason);
     else dispatch(this);
@@ -63,7 +67,9 @@ export class EngineStream implements AsyncIterator<readonly EngineEvent[]>, Disp
     if (this.outcome !== undefined) {
       const { outcome } = this;
       this.outcome = {};
-      return "error" in outcome ? Promise.reject(outcome.error) : Promise.resolve({ done: true, value: undefined });
+      return "error" in outcome
+        ? Promise.reject(outcome.error)
+        : Promise.resolve({ done: true, value: undefined });
     }
     return new Promise((resolve, reject) => (this.waiting = { resolve, reject }));
   }
@@ -82,7 +88,11 @@ export class EngineStream implements AsyncIterator<readonly EngineEvent[]>, Disp
     if (this.outcome !== undefined) this.breakOff();
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
     if (status < 200) return;
     this.status = status;
     this.retryAfter = headers["retry-after"];
@@ -149,7 +159,7 @@ export class EngineStream implements AsyncIterator<readonly EngineEvent[]>, Disp
     }
     this.sawToken = true;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.onIdle(), this.timeouts.interTokenMs);
+    this.timer = setTimeout(() => this.onIdle(), this.settings.interTokenMs);
   }
 
   private onIdle(): void {
@@ -169,19 +179,24 @@ export class EngineStream implements AsyncIterator<readonly EngineEvent[]>, Disp
 
   private idleError(): EngineError {
     const message = this.sawToken
-      ? `The engine sent nothing for ${this.timeouts.interTokenMs} ms in the middle of its answer.`
-      : `The engine sent no token within ${this.timeouts.firstTokenMs} ms.`;
+      ? `The engine sent nothing for ${this.settings.interTokenMs} ms in the middle of its answer.`
+      : `The engine sent no token within ${this.settings.firstTokenMs} ms.`;
     return new EngineError("engine_timeout", message);
   }
 
   private failByBody(): void {
     const body = Buffer.concat(this.errorBody ?? []).toString("utf8");
-    if (this.status !== 200) return this.fail(failureOfStatus(this.status, body, this.retryAfter));
+    if (this.status !== 200)
+      return this.fail(failureOfStatus(this.status, body, this.retryAfter, this.settings.disguisedRejection));
     const { message } = readErrorBody(body);
     const isError = message !== undefined && body.trimStart().startsWith("{");
-    const wrongType = new EngineError("engine_protocol_error", "The engine answered with something other than an event stream.", {
-      upstreamStatus: this.status,
-    });
+    const wrongType = new EngineError(
+      "engine_protocol_error",
+      "The engine answered with something other than an event stream.",
+      {
+        upstreamStatus: this.status,
+      },
+    );
     this.fail(isError ? failureInStream(errorOf(body)) : wrongType);
   }
 

@@ -8,7 +8,13 @@ const behind = { text: "Hello, w", tokens: 3 };
 
 describe("openAiBody", () => {
   it("sets model, stream and usage, and passes the rest through", () => {
-    const body = { model: "auto", messages, stream: false, top_k: 5, stream_options: { include_usage: false, chunk_size: 1 } };
+    const body = {
+      model: "auto",
+      messages,
+      stream: false,
+      top_k: 5,
+      stream_options: { include_usage: false, chunk_size: 1 },
+    };
     expect(openAiBody({ endpoint: chat, body }, engineFamilies.vllm, "qwen")).toEqual({
       model: "qwen",
       messages,
@@ -20,28 +26,41 @@ describe("openAiBody", () => {
 
   it("goes on behind a partial answer, with the tokens that are left", () => {
     const body = { model: "auto", messages, max_tokens: 10, min_tokens: 2 };
-    expect(openAiBody({ endpoint: chat, body, continueBehind: behind }, engineFamilies.vllm, "qwen")).toMatchObject({
+    expect(
+      openAiBody({ endpoint: chat, body, continueBehind: behind }, engineFamilies.vllm, "qwen"),
+    ).toMatchObject({
       messages: [...messages, { role: "assistant", content: "Hello, w" }],
       continue_final_message: true,
       add_generation_prompt: false,
       max_tokens: 7,
       min_tokens: 0,
     });
-    const plain = { endpoint: "/v1/completions", body: { prompt: ["Once "], max_tokens: 4 }, continueBehind: behind } as const;
-    expect(openAiBody(plain, engineFamilies.llamacpp, "qwen")).toMatchObject({ prompt: "Once Hello, w", max_tokens: 1 });
+    const plain = {
+      endpoint: "/v1/completions",
+      body: { prompt: ["Once "], max_tokens: 4 },
+      continueBehind: behind,
+    } as const;
+    expect(openAiBody(plain, engineFamilies.llamacpp, "qwen")).toMatchObject({
+      prompt: "Once Hello, w",
+      max_tokens: 1,
+    });
   });
 
   it("makes a message longer that the client had begun itself", () => {
     const begun = [...messages, { role: "assistant", content: "Well: " }];
     const body = { messages: begun, continue_final_message: true, add_generation_prompt: false };
-    expect(openAiBody({ endpoint: chat, body, continueBehind: behind }, engineFamilies.vllm, "qwen")).toMatchObject({
+    expect(
+      openAiBody({ endpoint: chat, body, continueBehind: behind }, engineFamilies.vllm, "qwen"),
+    ).toMatchObject({
       messages: [...messages, { role: "assistant", content: "Well: Hello, w" }],
     });
   });
 
   it("has nothing to ask for when the limit is used up", () => {
     const body = { messages, max_completion_tokens: 3 };
-    expect(openAiBody({ endpoint: chat, body, continueBehind: behind }, engineFamilies.vllm, "qwen")).toBe("complete");
+    expect(openAiBody({ endpoint: chat, body, continueBehind: behind }, engineFamilies.vllm, "qwen")).toBe(
+      "complete",
+    );
   });
 
   it("refuses to continue where the family cannot", () => {
@@ -53,6 +72,8 @@ describe("openAiBody", () => {
       else expect(attempt, family.kind).toThrow(expect.objectContaining({ code: "engine_error" }));
     }
     const ids = { endpoint: "/v1/completions", body: { prompt: [1, 2] }, continueBehind: behind } as const;
-    expect(() => openAiBody(ids, engineFamilies.vllm, "m")).toThrow(expect.objectContaining({ code: "engine_error" }));
+    expect(() => openAiBody(ids, engineFamilies.vllm, "m")).toThrow(
+      expect.objectContaining({ code: "engine_error" }),
+    );
   });
 });

@@ -14,7 +14,10 @@ export function openAiBody(call: EngineCall, family: EngineFamily, model: string
   const continued = continueBehind === undefined ? {} : continuedFields(call, family, continueBehind);
   if (continued === "none") return "complete";
   const { stream_options: asked, ...rest } = call.body;
-  const streamOptions = { ...(isObject(asked) ? asked : {}), ...(family.takesUsageOption && { include_usage: true }) };
+  const streamOptions = {
+    ...(isObject(asked) ? asked : {}),
+    ...(family.takesUsageOption && { include_usage: true }),
+  };
   return {
     ...rest,
     ...continued,
@@ -24,11 +27,17 @@ export function openAiBody(call: EngineCall, family: EngineFamily, model: string
   };
 }
 
-function continuedFields(call: EngineCall, family: EngineFamily, written: { text: string; tokens: number }): Body | "none" {
+function continuedFields(
+  call: EngineCall,
+  family: EngineFamily,
+  written: { text: string; tokens: number },
+): Body | "none" {
   const limits = remainingTokens(call.body, written.tokens);
   if (limits === "none") return "none";
-  if (call.endpoint === "/v1/completions") return { ...limits, prompt: continuedPrompt(call.body["prompt"], written.text) };
-  if (family.continuationFields === undefined) throw cannotContinue(`${family.kind} cannot go on behind a partial chat answer`);
+  if (call.endpoint === "/v1/completions")
+    return { ...limits, prompt: continuedPrompt(call.body["prompt"], written.text) };
+  if (family.continuationFields === undefined)
+    throw cannotContinue(`${family.kind} cannot go on behind a partial chat answer`);
   return { ...limits, ...family.continuationFields, messages: continuedMessages(call.body, written.text) };
 }
 
@@ -52,4 +61,5 @@ function cannotContinue(why: string): EngineError {
   return new EngineError("engine_error", `The answer cannot be continued: ${why}.`);
 }
 
-const isObject = (value: unknown): value is Body => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Body =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -64,12 +64,19 @@ export class OpenAiDecoder implements StreamDecoder {
     if (choices !== undefined && choices !== null && !Array.isArray(choices)) {
       throw new EngineError("engine_protocol_error", "The engine sent a chunk whose choices are no array.");
     }
-    if (Array.isArray(choices) && choices.length > 0) this.readChoices(choices, data, framing, !isObject(usage));
+    if (Array.isArray(choices) && choices.length > 0)
+      this.readChoices(choices, data, framing, !isObject(usage));
     if (isUsage(usage)) this.events.push({ type: "usage", usage });
   }
 
-  private readChoices(choices: readonly unknown[], data: string, framing: EventFraming | undefined, bare: boolean): void {
-    if (choices.some((choice) => isObject(choice) && typeof choice["finish_reason"] === "string")) this.sawFinish = true;
+  private readChoices(
+    choices: readonly unknown[],
+    data: string,
+    framing: EventFraming | undefined,
+    bare: boolean,
+  ): void {
+    if (choices.some((choice) => isObject(choice) && typeof choice["finish_reason"] === "string"))
+      this.sawFinish = true;
     const text = choices.length === 1 ? this.plainText(choices[0]) : undefined;
     if (text === undefined) {
       this.events.push({ type: "delta", delta: { choices } });
@@ -98,7 +105,10 @@ export class OpenAiDecoder implements StreamDecoder {
 }
 
 function incomplete(): EngineError {
-  return new EngineError("engine_protocol_error", "The engine ended its stream before the answer was complete.");
+  return new EngineError(
+    "engine_protocol_error",
+    "The engine ended its stream before the answer was complete.",
+  );
 }
 
 function parseChunk(data: string): Json {
@@ -108,15 +118,21 @@ function parseChunk(data: string): Json {
   } catch (cause) {
     throw new EngineError("engine_protocol_error", "The engine sent an event that is not JSON.", { cause });
   }
-  if (!isObject(chunk)) throw new EngineError("engine_protocol_error", "The engine sent an event that is no JSON object.");
+  if (!isObject(chunk))
+    throw new EngineError("engine_protocol_error", "The engine sent an event that is no JSON object.");
   return chunk;
 }
 
 function isUsage(value: unknown): value is Usage {
-  return isObject(value) && typeof value["completion_tokens"] === "number" && typeof value["prompt_tokens"] === "number";
+  return (
+    isObject(value) &&
+    typeof value["completion_tokens"] === "number" &&
+    typeof value["prompt_tokens"] === "number"
+  );
 }
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Families fill fields that they do not use with null, "" or []. */
 const isNothing = (value: unknown): boolean =>

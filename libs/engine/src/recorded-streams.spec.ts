@@ -80,7 +80,9 @@ const streams: { kind: EngineKind; what: string; lines: string[]; text: string; 
 describe.each(streams)("$what", ({ kind, lines, text, usage }) => {
   it.each(["\n", "\r\n"])("is read to the end (%j)", (eol) => {
     const decoder = new OpenAiDecoder("/v1/chat/completions", engineFamilies[kind].endsWithDone);
-    const bytes = Buffer.from(lines.map((line) => (line.startsWith(":") ? line : `data: ${line}`) + eol + eol).join(""));
+    const bytes = Buffer.from(
+      lines.map((line) => (line.startsWith(":") ? line : `data: ${line}`) + eol + eol).join(""),
+    );
     const events: EngineEvent[] = [];
     decoder.push(bytes, events);
     decoder.end();
@@ -94,9 +96,12 @@ describe.each(streams)("$what", ({ kind, lines, text, usage }) => {
 describe("an answer that another request cut short", () => {
   it("is not taken for a whole one, though llama-cpp-python writes [DONE] behind it", () => {
     const decoder = new OpenAiDecoder("/v1/completions", true);
-    const stream = 'data: {"choices": [{"text": " its", "index": 0, "logprobs": null, "finish_reason": null}]}\r\n\r\ndata: [DONE]\r\n\r\n';
+    const stream =
+      'data: {"choices": [{"text": " its", "index": 0, "logprobs": null, "finish_reason": null}]}\r\n\r\ndata: [DONE]\r\n\r\n';
     const events: EngineEvent[] = [];
-    expect(() => decoder.push(Buffer.from(stream), events)).toThrow(expect.objectContaining({ code: "engine_protocol_error" }));
+    expect(() => decoder.push(Buffer.from(stream), events)).toThrow(
+      expect.objectContaining({ code: "engine_protocol_error" }),
+    );
     expect(events).toEqual([{ type: "delta", delta: " its" }]);
   });
 });

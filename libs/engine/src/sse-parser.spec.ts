@@ -11,7 +11,9 @@ function parse(reads: readonly Buffer[]): string[] {
 
 /** `bytes` cut into pieces at the given places. */
 function cutAt(bytes: Buffer, places: readonly number[]): Buffer[] {
-  const sorted = [0, ...places.map((place) => place % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
+  const sorted = [0, ...places.map((place) => place % (bytes.length + 1)), bytes.length].sort(
+    (a, b) => a - b,
+  );
   return sorted.slice(1).map((end, i) => bytes.subarray(sorted[i], end));
 }
 
@@ -42,10 +44,15 @@ describe("SseParser", () => {
 
   it("gives back any events, cut anywhere", () => {
     const line = fc.string({ unit: "grapheme" }).map((text) => text.replaceAll(/[\r\n\uFEFF]/g, ""));
-    const event = fc.record({ lines: fc.array(line, { minLength: 1, maxLength: 3 }), eol: fc.constantFrom("\n", "\r\n") });
+    const event = fc.record({
+      lines: fc.array(line, { minLength: 1, maxLength: 3 }),
+      eol: fc.constantFrom("\n", "\r\n"),
+    });
     fc.assert(
       fc.property(fc.array(event), fc.array(fc.nat()), (events, cuts) => {
-        const text = events.map(({ lines, eol }) => lines.map((one) => `data: ${one}${eol}`).join("") + eol).join("");
+        const text = events
+          .map(({ lines, eol }) => lines.map((one) => `data: ${one}${eol}`).join("") + eol)
+          .join("");
         expect(parse(cutAt(Buffer.from(text), cuts))).toEqual(events.map(({ lines }) => lines.join("\n")));
       }),
     );
@@ -60,6 +67,8 @@ describe("SseParser", () => {
 
   it("refuses an event without end", () => {
     const line = Buffer.from(`data: ${"x".repeat(1024 * 1024)}\n`);
-    expect(() => parse([line, line, line, line, line])).toThrow(expect.objectContaining({ code: "engine_protocol_error" }));
+    expect(() => parse([line, line, line, line, line])).toThrow(
+      expect.objectContaining({ code: "engine_protocol_error" }),
+    );
   });
 });

@@ -47,7 +47,10 @@ export class SseParser {
       this.keep(this.rest.length === 0 ? bytes : Buffer.concat([this.rest, bytes]));
       return;
     }
-    let text = this.rest.length === 0 ? bytes.toString("utf8", 0, end) : Buffer.concat([this.rest, bytes.subarray(0, end)]).toString("utf8");
+    let text =
+      this.rest.length === 0
+        ? bytes.toString("utf8", 0, end)
+        : Buffer.concat([this.rest, bytes.subarray(0, end)]).toString("utf8");
     this.keep(end === bytes.length ? empty : bytes.subarray(end));
     if (this.atStart) {
       this.atStart = false;
@@ -58,7 +61,10 @@ export class SseParser {
 
   private keep(rest: Buffer): void {
     if (rest.length > maxLineBytes) {
-      throw new EngineError("engine_protocol_error", `The engine sent a line of more than ${maxLineBytes} bytes.`);
+      throw new EngineError(
+        "engine_protocol_error",
+        `The engine sent a line of more than ${maxLineBytes} bytes.`,
+      );
     }
     this.rest = rest;
   }
@@ -92,7 +98,10 @@ export class SseParser {
       this.framing = this.data === undefined ? { head, eol } : undefined;
       this.data = this.data === undefined ? value : `${this.data}\n${value}`;
       if (this.data.length > maxLineBytes) {
-        throw new EngineError("engine_protocol_error", `The engine sent an event of more than ${maxLineBytes} characters.`);
+        throw new EngineError(
+          "engine_protocol_error",
+          `The engine sent an event of more than ${maxLineBytes} characters.`,
+        );
       }
     }
   }

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { TextPattern } from "./text-pattern.js";
 
 const framing = { head: "data: ", eol: "\n" };
-const json = (content: string): string => `{"id":"c","choices":[{"index":0,"delta":{"content":${JSON.stringify(content)}},"finish_reason":null}]}`;
+const json = (content: string): string =>
+  `{"id":"c","choices":[{"index":0,"delta":{"content":${JSON.stringify(content)}},"finish_reason":null}]}`;
 const event = (content: string): string => `data: ${json(content)}\n\n`;
 
 describe("TextPattern", () => {
@@ -18,7 +19,8 @@ describe("TextPattern", () => {
   it("takes no event that is not there to its end", () => {
     const pattern = new TextPattern("content");
     pattern.learn(json("a"), "a", framing);
-    for (let length = 0; length < event("b").length; length += 1) expect(pattern.take(event("b").slice(0, length), 0, [])).toBe(0);
+    for (let length = 0; length < event("b").length; length += 1)
+      expect(pattern.take(event("b").slice(0, length), 0, [])).toBe(0);
   });
 
   it("learns nothing where it cannot tell which text is meant", () => {

@@ -6,7 +6,17 @@ import { remainingTokens } from "./remaining-tokens.js";
 type Body = Readonly<Record<string, unknown>>;
 
 /** Fields that the generate extension would not know what to do with, or that were turned into others. */
-const consumed = new Set(["model", "messages", "prompt", "stream", "stream_options", "max_completion_tokens", "stop", "n", "user"]);
+const consumed = new Set([
+  "model",
+  "messages",
+  "prompt",
+  "stream",
+  "stream_options",
+  "max_completion_tokens",
+  "stop",
+  "n",
+  "user",
+]);
 
 /** What ends a message of {@link chatPrompt}; models trained on it say so themselves, others have to be stopped. */
 const endOfMessage = "<|im_end|>";
@@ -28,7 +38,9 @@ export function tritonBody(call: EngineCall): Body | "complete" {
   const chat = call.endpoint === "/v1/chat/completions";
   const stop = stopWords(body["stop"], chat);
   const sampling = {
-    ...Object.fromEntries(Object.entries(limited).filter(([key, value]) => !consumed.has(key) && value !== null)),
+    ...Object.fromEntries(
+      Object.entries(limited).filter(([key, value]) => !consumed.has(key) && value !== null),
+    ),
     ...(typeof maxTokens === "number" && { max_tokens: maxTokens }),
   };
   return {
@@ -45,10 +57,17 @@ function promptOf(body: Body, chat: boolean): string {
   const prompt = body["prompt"];
   const only: unknown = Array.isArray(prompt) && prompt.length === 1 ? prompt[0] : prompt;
   if (typeof only === "string") return only;
-  throw new EngineError("engine_rejected", "This expert's engine takes one prompt of text.", { param: "prompt" });
+  throw new EngineError("engine_rejected", "This expert's engine takes one prompt of text.", {
+    param: "prompt",
+  });
 }
 
 function stopWords(stop: unknown, chat: boolean): string[] {
-  const asked = typeof stop === "string" ? [stop] : Array.isArray(stop) ? stop.filter((word) => typeof word === "string") : [];
+  const asked =
+    typeof stop === "string"
+      ? [stop]
+      : Array.isArray(stop)
+        ? stop.filter((word) => typeof word === "string")
+        : [];
   return chat ? [...asked, endOfMessage] : asked;
 }

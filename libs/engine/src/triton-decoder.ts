@@ -29,7 +29,8 @@ export class TritonDecoder implements StreamDecoder {
   }
 
   end(events: EngineEvent[]): void {
-    if (!this.sawEvent) throw new EngineError("engine_protocol_error", "The engine ended its stream without an answer.");
+    if (!this.sawEvent)
+      throw new EngineError("engine_protocol_error", "The engine ended its stream without an answer.");
     events.push(this.finish(this.finishReason ?? "stop"));
   }
 
@@ -49,9 +50,11 @@ export class TritonDecoder implements StreamDecoder {
     }
     if (output.error !== undefined && output.error !== null) throw failureInStream(output.error);
     const text = output.text_output;
-    if (typeof text !== "string") throw new EngineError("engine_protocol_error", "The engine sent an event without text_output.");
+    if (typeof text !== "string")
+      throw new EngineError("engine_protocol_error", "The engine sent an event without text_output.");
     this.sawEvent = true;
-    if (typeof output.finish_reason === "string" && output.finish_reason !== "") this.finishReason = output.finish_reason;
+    if (typeof output.finish_reason === "string" && output.finish_reason !== "")
+      this.finishReason = output.finish_reason;
     if (text === "") return;
     this.events.push({ type: "delta", delta: text });
     this.pattern.learn(data, text, framing);

@@ -1,6 +1,6 @@
 import type { EngineKind } from "@expert-router/contracts";
 import type { EngineOptions } from "./engine-options.js";
-import { EngineStream, type StreamTimeouts } from "./engine-stream.js";
+import { EngineStream, type StreamSettings } from "./engine-stream.js";
 import type { EngineFamily } from "./families/engine-family.js";
 import { finishEvent, lengthReached } from "./finish-event.js";
 import type { EngineCall, EngineCapabilities, EngineEvent, InferenceEngine } from "./inference-engine.js";
@@ -13,7 +13,7 @@ export class TritonEngine implements InferenceEngine {
   readonly kind: EngineKind;
   readonly capabilities: EngineCapabilities;
   private readonly upstream: Upstream;
-  private readonly timeouts: StreamTimeouts;
+  private readonly settings: StreamSettings;
 
   constructor(
     private readonly family: EngineFamily,
@@ -22,7 +22,11 @@ export class TritonEngine implements InferenceEngine {
     this.kind = options.kind;
     this.capabilities = family.capabilities;
     this.upstream = new Upstream(options);
-    this.timeouts = { firstTokenMs: options.firstTokenTimeoutMs, interTokenMs: options.interTokenTimeoutMs };
+    this.settings = {
+      firstTokenMs: options.firstTokenTimeoutMs,
+      interTokenMs: options.interTokenTimeoutMs,
+      disguisedRejection: family.disguisedRejection,
+    };
   }
 
   generate(call: EngineCall, signal: AbortSignal): AsyncIterable<readonly EngineEvent[]> {
@@ -48,7 +52,7 @@ export class TritonEngine implements InferenceEngine {
     const { pool, headers } = this.upstream;
     const path = this.upstream.pathOf(`${this.modelPath()}/generate_stream`);
     const request = { method: "POST", path, headers, body: JSON.stringify(body) } as const;
-    return new EngineStream(decoder, this.timeouts, signal, (handler) => pool.dispatch(request, handler));
+    return new EngineStream(decoder, this.settings, signal, (handler) => pool.dispatch(request, handler));
   }
 
   private modelPath(): string {

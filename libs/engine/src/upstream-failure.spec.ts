@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { failureInStream, failureOfConnection, failureOfStatus, parseRetryAfter } from "./upstream-failure.js";
+import { engineFamilies } from "./families/index.js";
+import {
+  failureInStream,
+  failureOfConnection,
+  failureOfStatus,
+  parseRetryAfter,
+} from "./upstream-failure.js";
 
 describe("failureOfStatus", () => {
   it.each([
@@ -18,8 +24,18 @@ describe("failureOfStatus", () => {
   });
 
   it.each([
-    ["OpenAI and vLLM", '{"error":{"message":"bad","type":"BadRequestError","param":"top_p","code":400}}', "bad", "top_p"],
-    ["older vLLM", '{"object":"error","message":"bad","type":"BadRequestError","param":"top_p","code":400}', "bad", "top_p"],
+    [
+      "OpenAI and vLLM",
+      '{"error":{"message":"bad","type":"BadRequestError","param":"top_p","code":400}}',
+      "bad",
+      "top_p",
+    ],
+    [
+      "older vLLM",
+      '{"object":"error","message":"bad","type":"BadRequestError","param":"top_p","code":400}',
+      "bad",
+      "top_p",
+    ],
     ["TGI and Triton", '{"error":"bad","error_type":"validation"}', "bad", null],
     ["FastAPI", '{"detail":"bad"}', "bad", null],
     ["plain text", "bad\n", "bad", null],
@@ -36,8 +52,25 @@ describe("failureOfStatus", () => {
 
 describe("the words of a failing server", () => {
   it("lose their stack trace", () => {
-    const body = JSON.stringify({ error: { message: "out of memory\n  File \"/srv/app.py\", line 3" } });
+    const body = JSON.stringify({ error: { message: 'out of memory\n  File "/srv/app.py", line 3' } });
     expect(failureOfStatus(500, body, undefined).message).toBe("out of memory");
+  });
+});
+
+describe("a rejection that a family answers with 500", () => {
+  const message =
+    "1 validation error:\n  {'loc': ('body', 'temperature')}\n\n  File \"/srv/app.py\", line 264";
+  const body = JSON.stringify({ error: { message, type: "internal_server_error" } });
+
+  it("is one, without the stack trace behind it", () => {
+    expect(failureOfStatus(500, body, undefined, engineFamilies.llamacpp.disguisedRejection)).toMatchObject({
+      code: "engine_rejected",
+      message: "1 validation error:\n  {'loc': ('body', 'temperature')}",
+    });
+  });
+
+  it("is none for families that use statuses rightly", () => {
+    expect(failureOfStatus(500, body, undefined)).toMatchObject({ code: "engine_error" });
   });
 });
 
@@ -61,7 +94,10 @@ describe("failures after the head", () => {
   });
 
   it("read errors of any shape", () => {
-    expect(failureInStream({ message: "m", http_status_code: 422 })).toMatchObject({ code: "engine_rejected", message: "m" });
+    expect(failureInStream({ message: "m", http_status_code: 422 })).toMatchObject({
+      code: "engine_rejected",
+      message: "m",
+    });
     expect(failureInStream(null)).toMatchObject({ code: "engine_error" });
   });
 });

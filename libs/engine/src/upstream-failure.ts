@@ -5,16 +5,29 @@ const maxMessageLength = 1_000;
 const maxFailureLength = 200;
 const maxRetryAfterS = 3_600;
 
-/** An error answer as {@link EngineError}. `retryAfter` is the header's value. */
-export function failureOfStatus(status: number, body: string, retryAfter: string | undefined): EngineError {
+/**
+ * An error answer as {@link EngineError}. `retryAfter` is the header's value. A message that matches `rejection` refuses
+ * the request, whatever the status.
+ */
+export function failureOfStatus(
+  status: number,
+  body: string,
+  retryAfter: string | undefined,
+  rejection?: RegExp,
+): EngineError {
   const { message, param } = readErrorBody(body);
-  const code = codeOfStatus(status);
-  return new EngineError(code, fitForClient(code, message) ?? `The engine answered with HTTP status ${status}.`, {
-    upstreamStatus: status,
-    // The name of a field helps only the one who can change it.
-    ...(code === "engine_rejected" && param !== undefined && { param }),
-    retryAfterS: parseRetryAfter(retryAfter),
-  });
+  const rejected = message !== undefined && rejection?.test(message) === true;
+  const code = rejected ? "engine_rejected" : codeOfStatus(status);
+  return new EngineError(
+    code,
+    fitForClient(code, message) ?? `The engine answered with HTTP status ${status}.`,
+    {
+      upstreamStatus: status,
+      // The name of a field helps only the one who can change it.
+      ...(code === "engine_rejected" && param !== undefined && { param }),
+      retryAfterS: parseRetryAfter(retryAfter),
+    },
+  );
 }
 
 /** An `error` that came inside a stream whose status was 200 already. */
@@ -63,13 +76,17 @@ function codeOfStatus(status: number): EngineErrorCode {
 
 /** What a server says of itself may hold paths and stack traces, behind the first line as a rule. */
 function fitForClient(code: EngineErrorCode, message: string | undefined): string | undefined {
-  return code === "engine_rejected" ? message : message?.split("\n", 1)[0]?.slice(0, maxFailureLength);
+  // A list of faults has the first of them on a line of its own; a stack trace comes behind an empty line or a path.
+  const said = message?.split(/\n\s*\n|\n\s*(?:File|at|Traceback)\b/, 1)[0];
+  return code === "engine_rejected" ? said : said?.split("\n", 1)[0]?.slice(0, maxFailureLength);
 }
 
 function readError(error: unknown): { message?: string; param?: string; status?: number } {
   if (typeof error === "string") return { message: error.slice(0, maxMessageLength) };
   if (!isObject(error)) return {};
-  const message = [error["message"], error["detail"], error["error_message"]].find((value) => typeof value === "string");
+  const message = [error["message"], error["detail"], error["error_message"]].find(
+    (value) => typeof value === "string",
+  );
   const status = [error["code"], error["status"], error["http_status_code"]].find(isHttpStatus);
   return {
     ...(typeof message === "string" && { message: message.slice(0, maxMessageLength) }),
@@ -78,5 +95,7 @@ function readError(error: unknown): { message?: string; param?: string; status?:
   };
 }
 
-const isHttpStatus = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 400 && Number(value) <= 599;
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+const isHttpStatus = (value: unknown): value is number =>
+  Number.isInteger(value) && Number(value) >= 400 && Number(value) <= 599;
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null;

@@ -52,7 +52,12 @@ export class Upstream {
     const signal = AbortSignal.timeout(timeoutMs);
     try {
       for (const path of paths) {
-        const { statusCode, body } = await this.checks.request({ method: "GET", path: this.pathOf(path), headers: this.headers, signal });
+        const { statusCode, body } = await this.checks.request({
+          method: "GET",
+          path: this.pathOf(path),
+          headers: this.headers,
+          signal,
+        });
         await body.dump();
         if (statusCode !== 404) return statusCode >= 200 && statusCode < 300;
       }

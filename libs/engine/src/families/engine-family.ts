@@ -11,6 +11,8 @@ export interface EngineFamily {
   readonly endsWithDone: boolean;
   /** It takes `stream_options.include_usage`, or at least overlooks it. */
   readonly takesUsageOption: boolean;
+  /** The message of a 5xx answer that in truth refuses the request; undefined where statuses can be trusted. */
+  readonly disguisedRejection?: RegExp | undefined;
   /** Body fields that make it go on behind a last assistant message; undefined where it cannot. */
   readonly continuationFields?: Readonly<Record<string, unknown>> | undefined;
 }

@@ -2,7 +2,7 @@ import type { EngineFamily } from "./engine-family.js";
 
 /**
  * llama.cpp, by its own server or by that of llama-cpp-python, which has no `/health` and overlooks the wish for usage.
- * The two treat a last assistant message differently, so chats are not continued.
+ * That one also answers 500 to a body of the wrong form. The two treat a last assistant message differently, so chats are not continued.
  */
 export const llamaCppFamily: EngineFamily = {
   kind: "llamacpp",
@@ -17,4 +17,5 @@ export const llamaCppFamily: EngineFamily = {
   healthPaths: ["/health", "/v1/models"],
   endsWithDone: true,
   takesUsageOption: true,
+  disguisedRejection: /^\d+ validation errors?:/,
 };
