@@ -18,7 +18,12 @@ export interface Clusters {
  *
  * @param points rows of `dimensions` values.
  */
-export function clusterBalanced(points: Float32Array, dimensions: number, count: number, seed: number): Clusters {
+export function clusterBalanced(
+  points: Float32Array,
+  dimensions: number,
+  count: number,
+  seed: number,
+): Clusters {
   const rows = Array.from({ length: points.length / dimensions }, (_, row) =>
     Array.from(points.subarray(row * dimensions, (row + 1) * dimensions)),
   );
@@ -45,7 +50,8 @@ function assignCapped(rows: readonly number[][], centers: readonly Float64Array[
   for (const row of order) {
     let best = -1;
     for (let cluster = 0; cluster < centers.length; cluster++) {
-      if (sizes[cluster]! < room && (best < 0 || distances[row]![cluster]! < distances[row]![best]!)) best = cluster;
+      if (sizes[cluster]! < room && (best < 0 || distances[row]![cluster]! < distances[row]![best]!))
+        best = cluster;
     }
     assignment[row] = best;
     sizes[best]!++;
@@ -53,7 +59,11 @@ function assignCapped(rows: readonly number[][], centers: readonly Float64Array[
   return assignment;
 }
 
-function meansOf(rows: readonly number[][], assignment: Int32Array, before: readonly Float64Array[]): Float64Array[] {
+function meansOf(
+  rows: readonly number[][],
+  assignment: Int32Array,
+  before: readonly Float64Array[],
+): Float64Array[] {
   const sums = before.map((center) => new Float64Array(center.length));
   const sizes = new Int32Array(before.length);
   for (const [row, values] of rows.entries()) {
@@ -61,7 +71,9 @@ function meansOf(rows: readonly number[][], assignment: Int32Array, before: read
     sizes[assignment[row]!]!++;
     for (const [d, value] of values.entries()) sum[d]! += value;
   }
-  return sums.map((sum, cluster) => (sizes[cluster] === 0 ? before[cluster]! : sum.map((value) => value / sizes[cluster]!)));
+  return sums.map((sum, cluster) =>
+    sizes[cluster] === 0 ? before[cluster]! : sum.map((value) => value / sizes[cluster]!),
+  );
 }
 
 /** ‖point − center‖². */

@@ -17,7 +17,8 @@ const isMark = (code: number): boolean =>
 function classOf(code: number): number {
   if (code >= 0x30 && code <= 0x39) return CharacterClass.digit;
   if ((code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a)) return CharacterClass.letter;
-  if (code <= 0x20 || (code >= 0x7f && code <= 0xa0) || (code >= 0x2000 && code < 0x2010) || code === 0x3000) return CharacterClass.space;
+  if (code <= 0x20 || (code >= 0x7f && code <= 0xa0) || (code >= 0x2000 && code < 0x2010) || code === 0x3000)
+    return CharacterClass.space;
   return isMark(code) ? CharacterClass.mark : CharacterClass.letter;
 }
 

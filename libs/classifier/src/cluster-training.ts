@@ -23,18 +23,28 @@ const temperatureSample = 2_000;
  * scripts without spaces count.
  * @throws RouterError if there are too few prompts for `count` clusters.
  */
-export function trainOnClusters(examples: readonly PromptExample[], count: number, options: TrainingOptions): TrainedRouter {
+export function trainOnClusters(
+  examples: readonly PromptExample[],
+  count: number,
+  options: TrainingOptions,
+): TrainedRouter {
   if (examples.length < count * promptsPerCluster) {
-    throw new RouterError("training_data_insufficient", `${count} clusters need at least ${count * promptsPerCluster} prompts, there are ${examples.length}`);
+    throw new RouterError(
+      "training_data_insufficient",
+      `${count} clusters need at least ${count * promptsPerCluster} prompts, there are ${examples.length}`,
+    );
   }
   options.onProgress?.("features", 0);
   const texts = examples.map((example) => classifiedText(example.text));
   const vocabulary = learnVocabulary(texts, { minTexts, maxFeatures: maxFeaturesPerBlock });
-  if (vocabulary.size === 0) throw new RouterError("training_data_insufficient", `no feature stands in ${minTexts} prompts`);
+  if (vocabulary.size === 0)
+    throw new RouterError("training_data_insufficient", `no feature stands in ${minTexts} prompts`);
   const vectors = texts.map((text) => vocabulary.vectorize(text));
   const matrix = stackRows(vectors, vocabulary.size);
   options.onProgress?.("features", 1);
-  const basis = leadingSubspace(matrix, dimensions, options.seed, (done) => options.onProgress?.("projection", done));
+  const basis = leadingSubspace(matrix, dimensions, options.seed, (done) =>
+    options.onProgress?.("projection", done),
+  );
   const points = unitRows(projectRows(matrix, basis, dimensions));
   options.onProgress?.("clusters", 0);
   const clusters = clusterBalanced(points, dimensions, count, options.seed);
@@ -48,7 +58,12 @@ export function trainOnClusters(examples: readonly PromptExample[], count: numbe
       method: "kmeans",
       seed: options.seed,
       prompts: examples.length,
-      parameters: { clusters: count, dimensions, min_texts: minTexts, temperature: Math.round(temperature * 1e6) / 1e6 },
+      parameters: {
+        clusters: count,
+        dimensions,
+        min_texts: minTexts,
+        temperature: Math.round(temperature * 1e6) / 1e6,
+      },
       held_out: null,
     },
   };
@@ -68,12 +83,23 @@ function unitRows(points: Float32Array): Float32Array {
  * which cluster is right, those at odd places must foretell it. The temperature is the one that makes their
  * probabilities honest. They are cautious ones, since a whole prompt tells more than its half.
  */
-function temperatureOfHalves(vectors: readonly SparseVector[], matrix: SparseRows, basis: Float32Array, clusters: Clusters, seed: number): number {
+function temperatureOfHalves(
+  vectors: readonly SparseVector[],
+  matrix: SparseRows,
+  basis: Float32Array,
+  clusters: Clusters,
+  seed: number,
+): number {
   const rows = Int32Array.from(vectors.keys());
   new SeededRandom(seed).shuffle(rows);
-  const sample = Array.from(rows.subarray(0, temperatureSample), (row) => vectors[row]!).filter((vector) => vector.ids.length > 1);
+  const sample = Array.from(rows.subarray(0, temperatureSample), (row) => vectors[row]!).filter(
+    (vector) => vector.ids.length > 1,
+  );
   const half = (parity: number): Float32Array => {
-    const kept = sample.map(({ ids, weights }) => ({ ids: ids.filter((_, at) => at % 2 === parity), weights: weights.filter((_, at) => at % 2 === parity) }));
+    const kept = sample.map(({ ids, weights }) => ({
+      ids: ids.filter((_, at) => at % 2 === parity),
+      weights: weights.filter((_, at) => at % 2 === parity),
+    }));
     return unitRows(projectRows(stackRows(kept, matrix.width), basis, dimensions));
   };
   const closeness = (points: Float32Array): Float64Array =>
@@ -84,7 +110,9 @@ function temperatureOfHalves(vectors: readonly SparseVector[], matrix: SparseRow
     });
   const size = clusters.centers.length;
   const even = closeness(half(0));
-  const truths = sample.map((_, row) => even.subarray(row * size, (row + 1) * size)).map((scores) => scores.indexOf(Math.max(...scores)));
+  const truths = sample
+    .map((_, row) => even.subarray(row * size, (row + 1) * size))
+    .map((scores) => scores.indexOf(Math.max(...scores)));
   return fitTemperature(closeness(half(1)), truths, size);
 }
 
@@ -99,7 +127,11 @@ function centroidHead(basis: Float32Array, clusters: Clusters, temperature: numb
   return { kind: "centroids", projection: quantize(basis, dimensions), centers, offsets };
 }
 
-function describeClusters(examples: readonly PromptExample[], clusters: Clusters, count: number): RouterClass[] {
+function describeClusters(
+  examples: readonly PromptExample[],
+  clusters: Clusters,
+  count: number,
+): RouterClass[] {
   return Array.from({ length: count }, (_, cluster) => {
     const domains = new Map<string, number>();
     let prompts = 0;

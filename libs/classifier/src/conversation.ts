@@ -15,7 +15,9 @@ const enoughChars = 200;
 /** The text parts of one message, joined by line breaks. Images and other parts are skipped. */
 export function messageText(message: ChatMessage): string {
   if (typeof message.content === "string") return message.content;
-  return (message.content ?? []).flatMap((part) => (typeof part.text === "string" ? [part.text] : [])).join("\n");
+  return (message.content ?? [])
+    .flatMap((part) => (typeof part.text === "string" ? [part.text] : []))
+    .join("\n");
 }
 
 /**
@@ -36,7 +38,11 @@ export function classifiedText(input: string | readonly ChatMessage[]): string {
   if (typeof input === "string") return truncateText(input.trim());
   const turns: string[] = [];
   let chars = 0;
-  for (let index = input.length - 1; index >= 0 && turns.length < maxUserTurns && chars < enoughChars; index--) {
+  for (
+    let index = input.length - 1;
+    index >= 0 && turns.length < maxUserTurns && chars < enoughChars;
+    index--
+  ) {
     if (input[index]!.role !== "user") continue;
     const text = messageText(input[index]!).trim();
     if (text === "") continue;

@@ -18,13 +18,22 @@ const decide = (probabilities: number[]) =>
 describe("decideExpert", () => {
   it("adds up the classes of an expert, so that two halves beat one third", () => {
     const decision = decide([0.3, 0.35, 0.3, 0.05]);
-    expect(decision).toMatchObject({ expert: "logic", cluster: "law", reason: "best-match", routerVersion: "v1" });
+    expect(decision).toMatchObject({
+      expert: "logic",
+      cluster: "law",
+      reason: "best-match",
+      routerVersion: "v1",
+    });
     expect(decision.confidence).toBeCloseTo(0.6);
     expect(decision.candidates.map(({ expert }) => expert)).toEqual(["logic", "law", "general"]);
   });
 
   it("gives an unclaimed class to the generalist", () => {
-    expect(decide([0.1, 0.1, 0.1, 0.7])).toMatchObject({ expert: "general", cluster: "poetry", reason: "best-match" });
+    expect(decide([0.1, 0.1, 0.1, 0.7])).toMatchObject({
+      expert: "general",
+      cluster: "poetry",
+      reason: "best-match",
+    });
   });
 
   it("gives an uncertain prompt to the generalist and keeps the confidence of the best", () => {
@@ -75,7 +84,13 @@ describe("assignClasses", () => {
   });
 
   it("matches clusters by number", () => {
-    const clustered = { ...policy, experts: [{ id: "general", domains: [], clusters: [0, 2] }, { id: "x", domains: [], clusters: [1] }] };
+    const clustered = {
+      ...policy,
+      experts: [
+        { id: "general", domains: [], clusters: [0, 2] },
+        { id: "x", domains: [], clusters: [1] },
+      ],
+    };
     expect([...assignClasses(clustered, ["0", "1", "2"])]).toEqual([0, 1, 0]);
   });
 });

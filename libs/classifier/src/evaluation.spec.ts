@@ -11,7 +11,10 @@ it("sums predictions up", () => {
     n: 4,
     accuracy: 0.75,
     macro_f1: 0.7333,
-    per_class: { a: { n: 3, precision: 1, recall: 0.6667, f1: 0.8 }, b: { n: 1, precision: 0.5, recall: 1, f1: 0.6667 } },
+    per_class: {
+      a: { n: 3, precision: 1, recall: 0.6667, f1: 0.8 },
+      b: { n: 1, precision: 0.5, recall: 1, f1: 0.6667 },
+    },
     confusion: { a: { a: 2, b: 1 }, b: { b: 1 } },
     coverage_at: {
       "0.3": { coverage: 1, accuracy: 0.75 },
@@ -24,5 +27,10 @@ it("sums predictions up", () => {
 });
 
 it("says nothing of nothing", () => {
-  expect(new EvaluationTally(["a"]).summarize()).toMatchObject({ n: 0, accuracy: 0, macro_f1: 0, per_class: {} });
+  expect(new EvaluationTally(["a"]).summarize()).toMatchObject({
+    n: 0,
+    accuracy: 0,
+    macro_f1: 0,
+    per_class: {},
+  });
 });

@@ -11,14 +11,17 @@ export const evaluationSchema = z.object({
   accuracy: share,
   macro_f1: share.describe("Mean F1 of the labels that the data holds."),
   per_class: z.record(z.string(), z.object({ n: z.int(), precision: share, recall: share, f1: share })),
-  confusion: z.record(z.string(), z.record(z.string(), z.int())).describe("True label → predicted label → prompts; zeros left out."),
+  confusion: z
+    .record(z.string(), z.record(z.string(), z.int()))
+    .describe("True label → predicted label → prompts; zeros left out."),
   coverage_at: z
     .record(z.string(), z.object({ coverage: share, accuracy: share }))
     .describe("Threshold → share of prompts at or above it, and the accuracy among those."),
 });
 export type Evaluation = z.infer<typeof evaluationSchema>;
 
-const rounded = (part: number, whole: number): number => (whole === 0 ? 0 : Math.round((part / whole) * 10_000) / 10_000);
+const rounded = (part: number, whole: number): number =>
+  whole === 0 ? 0 : Math.round((part / whole) * 10_000) / 10_000;
 
 /** Gathers predictions one by one and sums them up. */
 export class EvaluationTally {
@@ -55,7 +58,12 @@ export class EvaluationTally {
       }
       if (n + predicted === 0) continue;
       const f1 = rounded(2 * at(truth, truth), n + predicted);
-      perClass[label] = { n, precision: rounded(at(truth, truth), predicted), recall: rounded(at(truth, truth), n), f1 };
+      perClass[label] = {
+        n,
+        precision: rounded(at(truth, truth), predicted),
+        recall: rounded(at(truth, truth), n),
+        f1,
+      };
       if (n === 0) continue;
       confusion[label] = row;
       f1s.push(f1);
@@ -64,10 +72,15 @@ export class EvaluationTally {
     return {
       n,
       accuracy: rounded(this.hits.filter(Boolean).length, n),
-      macro_f1: rounded(f1s.reduce((sum, f1) => sum + f1, 0), f1s.length),
+      macro_f1: rounded(
+        f1s.reduce((sum, f1) => sum + f1, 0),
+        f1s.length,
+      ),
       per_class: perClass,
       confusion,
-      coverage_at: Object.fromEntries(coverageThresholds.map((threshold) => [String(threshold), this.coverage(threshold)])),
+      coverage_at: Object.fromEntries(
+        coverageThresholds.map((threshold) => [String(threshold), this.coverage(threshold)]),
+      ),
     };
   }
 

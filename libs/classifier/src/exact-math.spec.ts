@@ -6,7 +6,9 @@ describe("exact functions", () => {
   it("agree with Math.log", () => {
     fc.assert(
       fc.property(fc.double({ min: 1e-300, max: 1e300, noNaN: true }), (value) => {
-        expect(Math.abs(exactLog(value) - Math.log(value))).toBeLessThan(1e-14 * Math.max(1, Math.abs(Math.log(value))));
+        expect(Math.abs(exactLog(value) - Math.log(value))).toBeLessThan(
+          1e-14 * Math.max(1, Math.abs(Math.log(value))),
+        );
       }),
     );
   });

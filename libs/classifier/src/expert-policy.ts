@@ -31,9 +31,13 @@ export function assignClasses(policy: RoutingPolicy, labels: readonly string[]):
     for (const name of [...expert.domains, ...expert.clusters.map(String)]) {
       const label = labels.indexOf(name);
       if (label < 0) {
-        problems.push(`expert '${expert.id}' answers '${name}', which the artifact does not know (it has ${labels.join(", ")})`);
+        problems.push(
+          `expert '${expert.id}' answers '${name}', which the artifact does not know (it has ${labels.join(", ")})`,
+        );
       } else if (owners[label]! >= 0 && owners[label] !== index) {
-        problems.push(`'${name}' is claimed by '${policy.experts[owners[label]!]!.id}' and by '${expert.id}'`);
+        problems.push(
+          `'${name}' is claimed by '${policy.experts[owners[label]!]!.id}' and by '${expert.id}'`,
+        );
       } else {
         owners[label] = index;
       }

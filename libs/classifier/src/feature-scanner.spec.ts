@@ -4,7 +4,9 @@ import { FeatureScanner } from "./feature-scanner.js";
 const scan = (text: string, block?: number): number[] => {
   const scanner = new FeatureScanner();
   const length = scanner.scan(text);
-  return [...scanner.hashes.subarray(0, length)].filter((_, at) => block === undefined || scanner.blocks[at] === block);
+  return [...scanner.hashes.subarray(0, length)].filter(
+    (_, at) => block === undefined || scanner.blocks[at] === block,
+  );
 };
 
 describe("FeatureScanner", () => {
@@ -33,7 +35,9 @@ describe("FeatureScanner", () => {
 
   it("survives anything, however long, and forgets the text before", () => {
     const scanner = new FeatureScanner();
-    expect(scanner.scan(`\u{1f600}\ud800 ${"ab1;".repeat(20_000)}${"z".repeat(9_000)}`)).toBeGreaterThan(50_000);
+    expect(scanner.scan(`\u{1f600}\ud800 ${"ab1;".repeat(20_000)}${"z".repeat(9_000)}`)).toBeGreaterThan(
+      50_000,
+    );
     const length = scanner.scan("short");
     expect([...scanner.hashes.subarray(0, length)]).toEqual(scan("short"));
   });

@@ -38,7 +38,8 @@ export class HashIndex {
   /** Where the pair of `hash` is, or the free place where it belongs. */
   private placeOf(hash: number): number {
     let place = (hash & this.mask) * 2;
-    while (this.slots[place + 1] !== 0 && this.slots[place] !== hash) place = (place + 2) & (this.mask * 2 + 1);
+    while (this.slots[place + 1] !== 0 && this.slots[place] !== hash)
+      place = (place + 2) & (this.mask * 2 + 1);
     return place;
   }
 

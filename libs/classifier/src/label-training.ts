@@ -30,9 +30,17 @@ export function trainOnLabels(examples: readonly PromptExample[], options: Train
   const texts = examples.map((example) => classifiedText(example.text));
   options.onProgress?.("features", 0);
   const vocabulary = learnVocabulary(texts, { minTexts, maxFeatures: maxFeaturesPerBlock });
-  const matrix = stackRows(texts.map((text) => vocabulary.vectorize(text)), vocabulary.size);
+  const matrix = stackRows(
+    texts.map((text) => vocabulary.vectorize(text)),
+    vocabulary.size,
+  );
   options.onProgress?.("features", 1);
-  const folds = divideBySource(truths, examples.map((example) => example.source), heldOutFolds, options.seed);
+  const folds = divideBySource(
+    truths,
+    examples.map((example) => example.source),
+    heldOutFolds,
+    options.seed,
+  );
   const train = (rows: Int32Array, stage: string): LinearModel =>
     trainLinearSvm(matrix, truths, rows, labels.length, {
       cost,
@@ -42,8 +50,16 @@ export function trainOnLabels(examples: readonly PromptExample[], options: Train
     });
   const scores = new Float64Array(truths.length * labels.length);
   for (let fold = 0; fold < folds.count; fold++) {
-    const model = train(rowsWhere(folds.folds, (of) => of !== fold), `held-out ${fold + 1}/${folds.count}`);
-    scoreInto(model, matrix, rowsWhere(folds.folds, (of) => of === fold), scores);
+    const model = train(
+      rowsWhere(folds.folds, (of) => of !== fold),
+      `held-out ${fold + 1}/${folds.count}`,
+    );
+    scoreInto(
+      model,
+      matrix,
+      rowsWhere(folds.folds, (of) => of === fold),
+      scores,
+    );
   }
   options.onProgress?.("calibration", 0);
   const temperature = fitTemperature(scores, truths, labels.length);
@@ -58,7 +74,12 @@ export function trainOnLabels(examples: readonly PromptExample[], options: Train
       method: "linear-svm",
       seed: options.seed,
       prompts: examples.length,
-      parameters: { cost, epochs, min_texts: minTexts, temperature: Math.round(temperature * 10_000) / 10_000 },
+      parameters: {
+        cost,
+        epochs,
+        min_texts: minTexts,
+        temperature: Math.round(temperature * 10_000) / 10_000,
+      },
       held_out: reportFolds(folds, labels, truths, scores, temperature),
     },
   };
@@ -67,14 +88,22 @@ export function trainOnLabels(examples: readonly PromptExample[], options: Train
 function readLabels(examples: readonly PromptExample[]): { labels: string[]; truths: Int32Array } {
   const counts = new Map<string, number>();
   for (const { domain } of examples) {
-    if (domain === undefined) throw new RouterError("training_data_invalid", "a prompt has no 'domain' to learn");
+    if (domain === undefined)
+      throw new RouterError("training_data_invalid", "a prompt has no 'domain' to learn");
     counts.set(domain, (counts.get(domain) ?? 0) + 1);
   }
   const labels = [...counts.keys()].sort();
-  if (labels.length < 2) throw new RouterError("training_data_insufficient", `at least two labels are needed, there is only '${labels.join()}'`);
+  if (labels.length < 2)
+    throw new RouterError(
+      "training_data_insufficient",
+      `at least two labels are needed, there is only '${labels.join()}'`,
+    );
   const rare = labels.filter((label) => counts.get(label)! < minPromptsPerLabel);
   if (rare.length > 0) {
-    throw new RouterError("training_data_insufficient", `at least ${minPromptsPerLabel} prompts of each label are needed; fewer: ${rare.join(", ")}`);
+    throw new RouterError(
+      "training_data_insufficient",
+      `at least ${minPromptsPerLabel} prompts of each label are needed; fewer: ${rare.join(", ")}`,
+    );
   }
   const order = new Map(labels.map((label, index) => [label, index]));
   return { labels, truths: Int32Array.from(examples, (example) => order.get(example.domain!)!) };
@@ -85,13 +114,17 @@ function rowsWhere(folds: Int32Array, chosen: (fold: number) => boolean): Int32A
 }
 
 function scoreInto(model: LinearModel, matrix: SparseRows, rows: Int32Array, scores: Float64Array): void {
-  for (const row of rows) scoreRow(model, matrix, row, scores.subarray(row * model.classes, (row + 1) * model.classes));
+  for (const row of rows)
+    scoreRow(model, matrix, row, scores.subarray(row * model.classes, (row + 1) * model.classes));
 }
 
 function linearHead(model: LinearModel, temperature: number): LinearHead {
   return {
     kind: "linear",
-    weights: quantize(model.weights.map((weight) => weight / temperature), model.classes),
+    weights: quantize(
+      model.weights.map((weight) => weight / temperature),
+      model.classes,
+    ),
     biases: Float32Array.from(model.biases, (bias) => bias / temperature),
   };
 }

@@ -25,7 +25,6 @@ const biasFeature = 1;
  * L2-loss). All classes are trained in one sweep over the rows: a row's features are read once for all of them.
  *
  * @param rows indices of the rows to train on.
- * @param costs cost of each class's positive examples relative to `cost`.
  */
 export function trainLinearSvm(
   matrix: SparseRows,
@@ -82,7 +81,14 @@ export function scoreRow(model: LinearModel, matrix: SparseRows, row: number, sc
   addScores(matrix, matrix.starts[row]!, matrix.starts[row + 1]!, model.weights, model.classes, scores);
 }
 
-function addScores(matrix: SparseRows, start: number, stop: number, weights: Float32Array, classes: number, scores: Float64Array): void {
+function addScores(
+  matrix: SparseRows,
+  start: number,
+  stop: number,
+  weights: Float32Array,
+  classes: number,
+  scores: Float64Array,
+): void {
   for (let index = start; index < stop; index++) {
     const base = matrix.ids[index]! * classes;
     const value = matrix.weights[index]!;
@@ -92,6 +98,7 @@ function addScores(matrix: SparseRows, start: number, stop: number, weights: Flo
 
 function rowSquare(matrix: SparseRows, row: number): number {
   let square = 0;
-  for (let index = matrix.starts[row]!; index < matrix.starts[row + 1]!; index++) square += matrix.weights[index]! * matrix.weights[index]!;
+  for (let index = matrix.starts[row]!; index < matrix.starts[row + 1]!; index++)
+    square += matrix.weights[index]! * matrix.weights[index]!;
   return square;
 }

@@ -14,10 +14,20 @@ const fileSchema = z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/), 
 /** `router.json`: what the artifact is, how it came about and what its files must hash to. */
 export const manifestSchema = z.strictObject({
   format: z.literal(artifactFormat),
-  version: z.string().min(1).describe("Follows from the files' hashes: two artifacts of one version decide alike."),
-  embedder: z.strictObject({ kind: z.literal("tfidf"), features: z.int().positive(), max_chars: z.int().positive() }),
+  version: z
+    .string()
+    .min(1)
+    .describe("Follows from the files' hashes: two artifacts of one version decide alike."),
+  embedder: z.strictObject({
+    kind: z.literal("tfidf"),
+    features: z.int().positive(),
+    max_chars: z.int().positive(),
+  }),
   head: z.strictObject({ kind: z.enum(["linear", "centroids"]) }),
-  experts: z.array(routerClassSchema).min(1).describe("The classes an expert can answer, in the order of the model's outputs."),
+  experts: z
+    .array(routerClassSchema)
+    .min(1)
+    .describe("The classes an expert can answer, in the order of the model's outputs."),
   training: trainingReportSchema,
   files: z.strictObject({ "router.onnx": fileSchema, "vocabulary.bin": fileSchema }),
 });
@@ -36,12 +46,20 @@ export function parseManifest(text: string): RouterManifest {
   }
   const format = z.object({ format: z.number() }).safeParse(json);
   if (format.success && format.data.format !== artifactFormat) {
-    throw new RouterError("artifact_unsupported", `${manifestFile} has format ${format.data.format}, this version reads ${artifactFormat}: train again`);
+    throw new RouterError(
+      "artifact_unsupported",
+      `${manifestFile} has format ${format.data.format}, this version reads ${artifactFormat}: train again`,
+    );
   }
   const result = manifestSchema.safeParse(json);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => `${issue.path.join(".") || "(root)"}: ${issue.message}`);
-  throw new RouterError("artifact_invalid", `${manifestFile} is not a router manifest: ${problems.join("; ")}`);
+  const problems = result.error.issues.map(
+    (issue) => `${issue.path.join(".") || "(root)"}: ${issue.message}`,
+  );
+  throw new RouterError(
+    "artifact_invalid",
+    `${manifestFile} is not a router manifest: ${problems.join("; ")}`,
+  );
 }
 
 /** The text of a `router.json`, the same for equal manifests. */

@@ -35,8 +35,10 @@ export function quantize(values: Float32Array, columns: number): QuantizedMatrix
   for (let index = 0; index < values.length; index++) {
     scales[index % columns] = Math.max(scales[index % columns]!, Math.abs(values[index]!));
   }
-  for (let column = 0; column < columns; column++) scales[column] = scales[column] === 0 ? 1 : scales[column]! / 127;
+  for (let column = 0; column < columns; column++)
+    scales[column] = scales[column] === 0 ? 1 : scales[column]! / 127;
   const bytes = new Int8Array(values.length);
-  for (let index = 0; index < values.length; index++) bytes[index] = Math.round(values[index]! / scales[index % columns]!);
+  for (let index = 0; index < values.length; index++)
+    bytes[index] = Math.round(values[index]! / scales[index % columns]!);
   return { bytes, scales, rows: values.length / columns, columns };
 }

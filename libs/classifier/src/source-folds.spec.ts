@@ -9,7 +9,14 @@ function rows(...groups: [label: number, source: string | undefined, count: numb
 
 describe("divideBySource", () => {
   it("keeps a source whole, even one that several labels share", () => {
-    const { labels, sources } = rows([0, "a", 30], [1, "a", 20], [0, "b", 40], [1, "c", 40], [0, "d", 5], [1, "d", 5]);
+    const { labels, sources } = rows(
+      [0, "a", 30],
+      [1, "a", 20],
+      [0, "b", 40],
+      [1, "c", 40],
+      [0, "d", 5],
+      [1, "d", 5],
+    );
     const { folds, whole } = divideBySource(labels, sources, 3, 1);
     for (const source of ["a", "b", "c", "d"]) {
       expect(new Set(folds.filter((_, row) => sources[row] === source)).size, source).toBe(1);

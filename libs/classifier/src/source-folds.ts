@@ -18,10 +18,16 @@ export interface SourceFolds {
  * every label most even (least sum of squared shares). The dominant source of a label, and rows without a
  * source, are divided at random row by row.
  */
-export function divideBySource(labels: Int32Array, sources: readonly (string | undefined)[], count: number, seed: number): SourceFolds {
+export function divideBySource(
+  labels: Int32Array,
+  sources: readonly (string | undefined)[],
+  count: number,
+  seed: number,
+): SourceFolds {
   const sizes = countByLabel(labels, sources);
   const totals = new Map<number, number>();
-  for (const bySource of sizes.values()) for (const [label, size] of bySource) totals.set(label, (totals.get(label) ?? 0) + size);
+  for (const bySource of sizes.values())
+    for (const [label, size] of bySource) totals.set(label, (totals.get(label) ?? 0) + size);
   const foldOf = new Map<string, number>();
   const loads = Array.from({ length: count }, () => new Map<number, number>());
   const bySize = [...sizes].sort(([a, x], [b, y]) => sum(y) - sum(x) || (a < b ? -1 : 1));
@@ -29,7 +35,8 @@ export function divideBySource(labels: Int32Array, sources: readonly (string | u
     if ([...bySource].some(([label, size]) => size > dominantShare * totals.get(label)!)) continue;
     const costs = loads.map((load) => {
       let cost = 0;
-      for (const [label, size] of bySource) cost += (size * (2 * (load.get(label) ?? 0) + size)) / (totals.get(label)! * totals.get(label)!);
+      for (const [label, size] of bySource)
+        cost += (size * (2 * (load.get(label) ?? 0) + size)) / (totals.get(label)! * totals.get(label)!);
       return cost;
     });
     const fold = costs.indexOf(Math.min(...costs));
@@ -41,7 +48,10 @@ export function divideBySource(labels: Int32Array, sources: readonly (string | u
   return { folds, count, whole: Uint8Array.from(sources, (source) => (foldOf.has(source ?? "") ? 1 : 0)) };
 }
 
-function countByLabel(labels: Int32Array, sources: readonly (string | undefined)[]): Map<string, Map<number, number>> {
+function countByLabel(
+  labels: Int32Array,
+  sources: readonly (string | undefined)[],
+): Map<string, Map<number, number>> {
   const sizes = new Map<string, Map<number, number>>();
   for (const [row, source] of sources.entries()) {
     if (source === undefined) continue;

@@ -5,7 +5,8 @@ export function softmax(scores: ArrayLike<number>, temperature: number, out: Flo
   let top = -Infinity;
   for (let index = 0; index < scores.length; index++) top = Math.max(top, scores[index]!);
   let sum = 0;
-  for (let index = 0; index < scores.length; index++) sum += out[index] = exactExp((scores[index]! - top) / temperature);
+  for (let index = 0; index < scores.length; index++)
+    sum += out[index] = exactExp((scores[index]! - top) / temperature);
   for (let index = 0; index < scores.length; index++) out[index]! /= sum;
 }
 

@@ -13,8 +13,13 @@ export interface TrainingOptions {
 
 /** One class of a router: a label or a cluster. */
 export const routerClassSchema = z.object({
-  name: z.string().describe("What a configuration names in `domains`, or the cluster's number in `clusters`."),
-  label: z.string().nullable().describe("Commonest `domain` of its prompts; used to judge clusters, never to route."),
+  name: z
+    .string()
+    .describe("What a configuration names in `domains`, or the cluster's number in `clusters`."),
+  label: z
+    .string()
+    .nullable()
+    .describe("Commonest `domain` of its prompts; used to judge clusters, never to route."),
   prompts: z.int().nonnegative().describe("Prompts trained on."),
 });
 export type RouterClass = z.infer<typeof routerClassSchema>;
@@ -29,7 +34,9 @@ export const trainingReportSchema = z.object({
     .object({
       folds: z.int(),
       whole_sources: evaluationSchema.describe("Prompts of which the whole source was left out of training."),
-      all: evaluationSchema.describe("Every prompt; those of a label's dominant source were left out row by row only."),
+      all: evaluationSchema.describe(
+        "Every prompt; those of a label's dominant source were left out row by row only.",
+      ),
     })
     .nullable(),
 });

@@ -21,16 +21,22 @@ function examples(perTheme: number): PromptExample[] {
     Array.from({ length: perTheme }, (_, row) => ({
       domain,
       source: `${domain}-${row % 2}`,
-      text: Array.from({ length: 8 }, (__, at) => (at % 2 === 0 ? filler : words)[random.nextBelow(10)]).join(" "),
+      text: Array.from({ length: 8 }, (__, at) => (at % 2 === 0 ? filler : words)[random.nextBelow(10)]).join(
+        " ",
+      ),
     })),
   );
 }
 
 function bytesOf(router: TrainedRouter): string {
-  const matrix: QuantizedMatrix = router.head.kind === "linear" ? router.head.weights : router.head.projection;
-  const rest = router.head.kind === "linear" ? [router.head.biases] : [router.head.centers, router.head.offsets];
+  const matrix: QuantizedMatrix =
+    router.head.kind === "linear" ? router.head.weights : router.head.projection;
+  const rest =
+    router.head.kind === "linear" ? [router.head.biases] : [router.head.centers, router.head.offsets];
   const parts = [encodeVocabulary(router.vocabulary), matrix.bytes, matrix.scales, ...rest];
-  const hex = parts.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString("base64")).join();
+  const hex = parts
+    .map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString("base64"))
+    .join();
   return hex + JSON.stringify([router.classes, router.training]);
 }
 
@@ -51,7 +57,9 @@ describe("trainOnLabels", () => {
   it("says what is missing", () => {
     expect(() => trainOnLabels([{ text: "x" }], { seed: 1 })).toThrow(/no 'domain'/);
     expect(() => trainOnLabels(examples(60).slice(0, 60), { seed: 1 })).toThrow(/at least two labels/);
-    expect(() => trainOnLabels(examples(60).slice(57), { seed: 1 })).toThrow(/at least 6 prompts.*fewer: cooking/);
+    expect(() => trainOnLabels(examples(60).slice(57), { seed: 1 })).toThrow(
+      /at least 6 prompts.*fewer: cooking/,
+    );
   });
 });
 
@@ -59,7 +67,7 @@ describe("trainOnClusters", () => {
   const router = trainOnClusters(examples(60), 3, { seed: 1 });
 
   it("finds the themes without being told", () => {
-    expect(router.classes.map((of) => of.label).sort()).toEqual(["chess", "cooking", "sailing"]);
+    expect(new Set(router.classes.map((of) => of.label))).toEqual(new Set(["chess", "cooking", "sailing"]));
     expect(router.classes.reduce((sum, of) => sum + of.prompts, 0)).toBe(180);
   });
 

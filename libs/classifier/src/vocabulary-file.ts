@@ -17,7 +17,11 @@ export function encodeVocabulary(vocabulary: Vocabulary): Uint8Array {
   view.setUint32(0, magic, true);
   view.setUint32(4, size, true);
   for (const block of featureBlocks.keys()) {
-    view.setUint32(8 + 4 * block, vocabulary.blocks.reduce((sum, of) => sum + (of === block ? 1 : 0), 0), true);
+    view.setUint32(
+      8 + 4 * block,
+      vocabulary.blocks.reduce((sum, of) => sum + (of === block ? 1 : 0), 0),
+      true,
+    );
   }
   for (let id = 0; id < size; id++) {
     view.setUint32(headerBytes + 4 * id, vocabulary.hashes[id]!, true);
@@ -33,15 +37,23 @@ export function encodeVocabulary(vocabulary: Vocabulary): Uint8Array {
 export function decodeVocabulary(bytes: Uint8Array): Vocabulary {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < headerBytes || view.getUint32(0, true) !== magic) {
-    throw new RouterError("artifact_corrupt", "the vocabulary does not begin with the mark of a vocabulary file");
+    throw new RouterError(
+      "artifact_corrupt",
+      "the vocabulary does not begin with the mark of a vocabulary file",
+    );
   }
   const size = view.getUint32(4, true);
   const sizes = Array.from(featureBlocks, (_, block) => view.getUint32(8 + 4 * block, true));
   if (bytes.length !== headerBytes + size * 8 || sizes.reduce((sum, of) => sum + of, 0) !== size) {
-    throw new RouterError("artifact_corrupt", `the vocabulary says ${size} features, its ${bytes.length} bytes hold another number`);
+    throw new RouterError(
+      "artifact_corrupt",
+      `the vocabulary says ${size} features, its ${bytes.length} bytes hold another number`,
+    );
   }
   const blocks = Uint8Array.from(sizes.flatMap((count, block) => Array<number>(count).fill(block)));
   const hashes = Uint32Array.from({ length: size }, (_, id) => view.getUint32(headerBytes + 4 * id, true));
-  const idf = Float32Array.from({ length: size }, (_, id) => view.getFloat32(headerBytes + 4 * (size + id), true));
+  const idf = Float32Array.from({ length: size }, (_, id) =>
+    view.getFloat32(headerBytes + 4 * (size + id), true),
+  );
   return new Vocabulary(hashes, blocks, idf);
 }

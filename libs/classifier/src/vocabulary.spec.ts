@@ -11,7 +11,9 @@ describe("Vocabulary", () => {
     const { ids, weights } = vocabulary.vectorize("solve the");
     expect(ids.length).toBeGreaterThan(0);
     expect(vocabulary.vectorize("zzzz qqqq").ids.filter((id) => vocabulary.blocks[id] === 0)).toHaveLength(0);
-    const words = [...ids].map((id, at) => ({ idf: vocabulary.idf[id]!, weight: weights[at]!, block: vocabulary.blocks[id] })).filter(({ block }) => block === 0);
+    const words = [...ids]
+      .map((id, at) => ({ idf: vocabulary.idf[id]!, weight: weights[at]!, block: vocabulary.blocks[id] }))
+      .filter(({ block }) => block === 0);
     words.sort((a, b) => a.idf - b.idf);
     expect(words.at(-1)!.weight).toBeGreaterThan(words[0]!.weight);
   });
@@ -54,6 +56,8 @@ describe("vocabulary file", () => {
     const bytes = encodeVocabulary(vocabulary);
     expect(() => decodeVocabulary(new Uint8Array(3))).toThrow(RouterError);
     expect(() => decodeVocabulary(bytes.slice(0, -4))).toThrow(/says \d+ features/);
-    expect(() => decodeVocabulary(Uint8Array.from(bytes, (byte, at) => (at === 0 ? byte ^ 1 : byte)))).toThrow(/mark/);
+    expect(() =>
+      decodeVocabulary(Uint8Array.from(bytes, (byte, at) => (at === 0 ? byte ^ 1 : byte))),
+    ).toThrow(/mark/);
   });
 });

@@ -4,7 +4,9 @@ import { HashIndex } from "./hash-index.js";
 import type { SparseVector } from "./sparse-rows.js";
 
 /** Sublinear term frequency 1 + ln(tf), for tf up to 255; beyond, as for 255. */
-const dampedCounts = Float64Array.from({ length: 256 }, (_, count) => (count === 0 ? 0 : 1 + exactLog(count)));
+const dampedCounts = Float64Array.from({ length: 256 }, (_, count) =>
+  count === 0 ? 0 : 1 + exactLog(count),
+);
 
 /** Length of each block in a vector, found by leaving whole sources out. The squares need not add up to 1. */
 const blockWeights = [1, 1.5, 0.3] as const;
@@ -44,7 +46,9 @@ export class Vocabulary {
       weights[index] = weight;
       squares[this.blocks[id]!]! += weight * weight;
     }
-    const scales = squares.map((square, block) => (square > 0 ? blockWeights[block]! / Math.sqrt(square) : 0));
+    const scales = squares.map((square, block) =>
+      square > 0 ? blockWeights[block]! / Math.sqrt(square) : 0,
+    );
     for (let index = 0; index < found; index++) weights[index]! *= scales[this.blocks[ids[index]!]!]!;
     return { ids, weights };
   }
@@ -66,7 +70,10 @@ export class Vocabulary {
  * Learns the vocabulary of a set of texts: every feature that stands in at least `minTexts` of them, the
  * commonest first up to `maxFeatures` a block. Smoothed idf: ln((1 + n) / (1 + df)) + 1.
  */
-export function learnVocabulary(texts: readonly string[], options: { minTexts: number; maxFeatures: number }): Vocabulary {
+export function learnVocabulary(
+  texts: readonly string[],
+  options: { minTexts: number; maxFeatures: number },
+): Vocabulary {
   const scanner = new FeatureScanner();
   const index = new HashIndex(1 << 20);
   let hashes = new Uint32Array(1 << 20);
@@ -94,7 +101,8 @@ export function learnVocabulary(texts: readonly string[], options: { minTexts: n
   const kept: number[] = [];
   for (const block of featureBlocks.keys()) {
     const candidates: number[] = [];
-    for (let id = 0; id < index.size; id++) if (blocks[id] === block && frequencies[id]! >= options.minTexts) candidates.push(id);
+    for (let id = 0; id < index.size; id++)
+      if (blocks[id] === block && frequencies[id]! >= options.minTexts) candidates.push(id);
     candidates.sort((a, b) => frequencies[b]! - frequencies[a]! || hashes[a]! - hashes[b]!);
     kept.push(...candidates.slice(0, options.maxFeatures));
   }

@@ -19,7 +19,11 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 /** A copy of the good artifact with one file changed. */
-async function broken(name: string, file: string, change: (bytes: Buffer) => Buffer | string): Promise<string> {
+async function broken(
+  name: string,
+  file: string,
+  change: (bytes: Uint8Array) => Uint8Array | string,
+): Promise<string> {
   const dir = join(root, name);
   await cp(good, dir, { recursive: true });
   await writeFile(join(dir, file), change(await readFile(join(dir, file))));
@@ -33,7 +37,8 @@ describe("writeArtifact", () => {
     await writeArtifact(again, trained);
     expect(await readdir(join(root, "nested"))).toEqual(["again"]);
     expect((await readdir(again)).sort()).toEqual(["router.json", "router.onnx", "vocabulary.bin"]);
-    for (const name of await readdir(again)) expect(await readFile(join(again, name))).toEqual(await readFile(join(good, name)));
+    for (const name of await readdir(again))
+      expect(await readFile(join(again, name))).toEqual(await readFile(join(good, name)));
   });
 
   it("keeps what was there when it cannot write", async () => {
@@ -46,16 +51,33 @@ describe("writeArtifact", () => {
 
 describe("readArtifact", () => {
   it("says how an artifact is broken", async () => {
-    const flip = (bytes: Buffer): Buffer => Buffer.from(bytes.map((byte, at) => (at === 40 ? byte ^ 1 : byte)));
+    const flip = (bytes: Uint8Array): Uint8Array => bytes.map((byte, at) => (at === 40 ? byte ^ 1 : byte));
     const cases: [string, Promise<string>, RegExp][] = [
-      ["artifact_missing", Promise.resolve(join(root, "nowhere")), /no router artifact at .*nowhere: router.json cannot be read/],
+      [
+        "artifact_missing",
+        Promise.resolve(join(root, "nowhere")),
+        /no router artifact at .*nowhere: router.json cannot be read/,
+      ],
       ["artifact_invalid", broken("not-json", "router.json", () => "{"), /router.json is not JSON/],
-      ["artifact_corrupt", broken("short", "router.onnx", (bytes) => bytes.subarray(1)), /router.onnx has \d+ bytes, router.json says \d+/],
+      [
+        "artifact_corrupt",
+        broken("short", "router.onnx", (bytes) => bytes.subarray(1)),
+        /router.onnx has \d+ bytes, router.json says \d+/,
+      ],
       ["artifact_corrupt", broken("flipped", "vocabulary.bin", flip), /vocabulary.bin hashes to/],
-      ["artifact_unsupported", broken("newer", "router.json", (bytes) => bytes.toString().replace('"format": 1', '"format": 2')), /train again/],
+      [
+        "artifact_unsupported",
+        broken("newer", "router.json", (bytes) =>
+          new TextDecoder().decode(bytes).replace('"format": 1', '"format": 2'),
+        ),
+        /train again/,
+      ],
     ];
     for (const [code, dir, message] of cases) {
-      const error = await readArtifact(await dir).then(() => undefined, (thrown: Error) => thrown);
+      const error = await readArtifact(await dir).then(
+        () => undefined,
+        (thrown: Error) => thrown,
+      );
       expect(error, code).toMatchObject({ code });
       expect(error!.message).toMatch(message);
     }
@@ -73,8 +95,13 @@ describe("readArtifact", () => {
     await cp(good, dir, { recursive: true });
     const hollow = Buffer.alloc(64);
     const { createHash } = await import("node:crypto");
-    const manifest = JSON.parse(await readFile(join(dir, "router.json"), "utf8")) as { files: Record<string, unknown> };
-    manifest.files["router.onnx"] = { sha256: createHash("sha256").update(hollow).digest("hex"), bytes: hollow.length };
+    const manifest = JSON.parse(await readFile(join(dir, "router.json"), "utf8")) as {
+      files: Record<string, unknown>;
+    };
+    manifest.files["router.onnx"] = {
+      sha256: createHash("sha256").update(hollow).digest("hex"),
+      bytes: hollow.length,
+    };
     await writeFile(join(dir, "router.onnx"), hollow);
     await writeFile(join(dir, "router.json"), JSON.stringify(manifest));
     await expect(Classifier.load(dir)).rejects.toThrow(/router.onnx of .*hollow is not a model/);

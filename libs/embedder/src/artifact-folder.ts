@@ -37,10 +37,15 @@ export async function writeArtifact(dir: string, router: TrainedRouter): Promise
   };
   const files = {
     "router.onnx": { sha256: sha256(contents["router.onnx"]), bytes: contents["router.onnx"].length },
-    "vocabulary.bin": { sha256: sha256(contents["vocabulary.bin"]), bytes: contents["vocabulary.bin"].length },
+    "vocabulary.bin": {
+      sha256: sha256(contents["vocabulary.bin"]),
+      bytes: contents["vocabulary.bin"].length,
+    },
   };
   const names = router.classes.map((of) => of.name);
-  const digest = sha256(JSON.stringify([artifactFormat, names, files["router.onnx"].sha256, files["vocabulary.bin"].sha256]));
+  const digest = sha256(
+    JSON.stringify([artifactFormat, names, files["router.onnx"].sha256, files["vocabulary.bin"].sha256]),
+  );
   const manifest: RouterManifest = {
     format: artifactFormat,
     version: `tfidf-${router.head.kind}-${digest.slice(0, 12)}`,
@@ -89,15 +94,26 @@ export async function readArtifact(dir: string): Promise<RouterArtifact> {
     artifactFiles.map(async (name) => {
       const bytes = await readArtifactFile(dir, name);
       const { sha256: expected, bytes: size } = manifest.files[name];
-      if (bytes.length !== size) throw new RouterError("artifact_corrupt", `${join(dir, name)} has ${bytes.length} bytes, ${manifestFile} says ${size}`);
+      if (bytes.length !== size)
+        throw new RouterError(
+          "artifact_corrupt",
+          `${join(dir, name)} has ${bytes.length} bytes, ${manifestFile} says ${size}`,
+        );
       const actual = sha256(bytes);
-      if (actual !== expected) throw new RouterError("artifact_corrupt", `${join(dir, name)} hashes to ${actual}, ${manifestFile} says ${expected}`);
+      if (actual !== expected)
+        throw new RouterError(
+          "artifact_corrupt",
+          `${join(dir, name)} hashes to ${actual}, ${manifestFile} says ${expected}`,
+        );
       return bytes;
     }),
   );
   const vocabulary = decodeVocabulary(vocabularyBytes!);
   if (vocabulary.size !== manifest.embedder.features) {
-    throw new RouterError("artifact_corrupt", `${join(dir, "vocabulary.bin")} holds ${vocabulary.size} features, ${manifestFile} says ${manifest.embedder.features}`);
+    throw new RouterError(
+      "artifact_corrupt",
+      `${join(dir, "vocabulary.bin")} holds ${vocabulary.size} features, ${manifestFile} says ${manifest.embedder.features}`,
+    );
   }
   return { manifest, vocabulary, model: model! };
 }
@@ -107,6 +123,10 @@ async function readArtifactFile(dir: string, name: string): Promise<Buffer> {
     return await readFile(join(dir, name));
   } catch (cause) {
     const hint = name === manifestFile ? "; 'expert-router train' makes one" : "";
-    throw new RouterError("artifact_missing", `no router artifact at ${dir}: ${name} cannot be read (${(cause as Error).message})${hint}`, { cause });
+    throw new RouterError(
+      "artifact_missing",
+      `no router artifact at ${dir}: ${name} cannot be read (${(cause as Error).message})${hint}`,
+      { cause },
+    );
   }
 }

@@ -16,7 +16,11 @@ function expectedProbabilities({ vocabulary, head }: TrainedRouter, text: string
   const { ids, weights } = vocabulary.vectorize(text);
   const matrix = head.kind === "linear" ? head.weights : head.projection;
   const sums = Array.from({ length: matrix.columns }, (_, column) =>
-    ids.reduce((sum, id, at) => sum + weights[at]! * matrix.bytes[id * matrix.columns + column]! * matrix.scales[column]!, 0),
+    ids.reduce(
+      (sum, id, at) =>
+        sum + weights[at]! * matrix.bytes[id * matrix.columns + column]! * matrix.scales[column]!,
+      0,
+    ),
   );
   let scores: number[];
   if (head.kind === "linear") {
@@ -24,7 +28,10 @@ function expectedProbabilities({ vocabulary, head }: TrainedRouter, text: string
   } else {
     const length = Math.hypot(...sums) || 1;
     scores = [...head.offsets].map((offset, cluster) =>
-      sums.reduce((score, value, d) => score + (value / length) * head.centers[d * head.offsets.length + cluster]!, offset),
+      sums.reduce(
+        (score, value, d) => score + (value / length) * head.centers[d * head.offsets.length + cluster]!,
+        offset,
+      ),
     );
   }
   const top = Math.max(...scores);
@@ -37,7 +44,14 @@ const routers = {
   linear: trainOnLabels(samplePrompts(), { seed: 1 }),
   centroids: trainOnClusters(samplePrompts(), 3, { seed: 1 }),
 };
-const texts = ["bake the dough in the oven", "pawn takes queen", "", "completely unknown xyzzy", "日本", "the wind ".repeat(900)];
+const texts = [
+  "bake the dough in the oven",
+  "pawn takes queen",
+  "",
+  "completely unknown xyzzy",
+  "日本",
+  "the wind ".repeat(900),
+];
 
 describe.each(["linear", "centroids"] as const)("Classifier with a head of kind %s", (kind) => {
   let classifier: Classifier;

@@ -1,5 +1,10 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { RouterError, type RouterManifest, type SparseVector, type Vocabulary } from "@expert-router/classifier";
+import {
+  RouterError,
+  type RouterManifest,
+  type SparseVector,
+  type Vocabulary,
+} from "@expert-router/classifier";
 import { readArtifact } from "./artifact-folder.js";
 import { graphNames } from "./router-graph.js";
 
@@ -14,6 +19,14 @@ export interface Classification {
 
 /** Texts that one run of the model answers at most: larger batches gain little and delay the first. */
 const maxBatch = 32;
+
+/** Memory patterns are kept for every shape of input ever seen, and nearly every batch has a new one. */
+const sessionOptions = {
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  executionMode: "sequential",
+  enableMemPattern: false,
+} as const;
 
 interface Waiting {
   readonly text: string;
@@ -50,9 +63,13 @@ export class Classifier {
     const { manifest, vocabulary, model } = await readArtifact(dir);
     let session: InferenceSession;
     try {
-      session = await InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: "sequential" });
+      session = await InferenceSession.create(model, sessionOptions);
     } catch (cause) {
-      throw new RouterError("artifact_corrupt", `router.onnx of ${dir} is not a model that onnxruntime can run: ${(cause as Error).message}`, { cause });
+      throw new RouterError(
+        "artifact_corrupt",
+        `router.onnx of ${dir} is not a model that onnxruntime can run: ${(cause as Error).message}`,
+        { cause },
+      );
     }
     const classifier = new Classifier(session, vocabulary, manifest);
     await classifier.verifyOutput(dir);
@@ -115,9 +132,16 @@ export class Classifier {
   private async verifyOutput(dir: string): Promise<void> {
     const last = { ids: Int32Array.of(this.vocabulary.size - 1), weights: Float32Array.of(1) };
     const outputs = await this.run([last]).catch((cause: unknown) => {
-      throw new RouterError("artifact_corrupt", `router.onnx of ${dir} does not fit its vocabulary: ${(cause as Error).message}`, { cause });
+      throw new RouterError(
+        "artifact_corrupt",
+        `router.onnx of ${dir} does not fit its vocabulary: ${(cause as Error).message}`,
+        { cause },
+      );
     });
     if (outputs.length === this.labels.length) return;
-    throw new RouterError("artifact_corrupt", `router.onnx of ${dir} gives ${outputs.length} probabilities, router.json names ${this.labels.length} classes`);
+    throw new RouterError(
+      "artifact_corrupt",
+      `router.onnx of ${dir} gives ${outputs.length} probabilities, router.json names ${this.labels.length} classes`,
+    );
   }
 }

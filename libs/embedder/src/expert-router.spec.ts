@@ -30,11 +30,18 @@ describe("ExpertRouter", () => {
       reason: "best-match",
       routerVersion: router.version,
     });
-    expect(await router.route("butter and flour")).toMatchObject({ expert: "general", cluster: "cooking", reason: "best-match" });
+    expect(await router.route("butter and flour")).toMatchObject({
+      expert: "general",
+      cluster: "cooking",
+      reason: "best-match",
+    });
     const conversation = [
       { role: "user" as const, content: "butter and flour" },
       { role: "assistant" as const, content: "Bake it." },
-      { role: "user" as const, content: "a gambit with the bishop and the rook: which endgame does the queen reach? ".repeat(4) },
+      {
+        role: "user" as const,
+        content: "a gambit with the bishop and the rook: which endgame does the queen reach? ".repeat(4),
+      },
     ];
     expect(await router.route(conversation)).toMatchObject({ expert: "games", reason: "best-match" });
     expect(await router.route("")).toMatchObject({ expert: "general", cluster: null, reason: "no-text" });
@@ -43,18 +50,33 @@ describe("ExpertRouter", () => {
 
   it("prefers the generalist to a guess", async () => {
     const router = await ExpertRouter.load({ artifact, experts, fallback: "general", threshold: 0.999 });
-    expect(await router.route("something else entirely")).toMatchObject({ expert: "general", reason: "below-threshold" });
+    expect(await router.route("something else entirely")).toMatchObject({
+      expert: "general",
+      reason: "below-threshold",
+    });
     await router.close();
   });
 
   it("needs no artifact for a single expert, and one for several", async () => {
-    const router = await ExpertRouter.load({ experts: experts.slice(2), fallback: "general", threshold: 0.45 });
-    expect(await router.route("anything")).toMatchObject({ expert: "general", reason: "single-expert", routerVersion: null });
-    await expect(ExpertRouter.load({ experts, fallback: "general", threshold: 0.45 })).rejects.toThrow(/3 experts need a router artifact/);
+    const router = await ExpertRouter.load({
+      experts: experts.slice(2),
+      fallback: "general",
+      threshold: 0.45,
+    });
+    expect(await router.route("anything")).toMatchObject({
+      expert: "general",
+      reason: "single-expert",
+      routerVersion: null,
+    });
+    await expect(ExpertRouter.load({ experts, fallback: "general", threshold: 0.45 })).rejects.toThrow(
+      /3 experts need a router artifact/,
+    );
   });
 
   it("refuses experts that the artifact does not fit", async () => {
     const wrong = [{ id: "general", domains: ["physics"], clusters: [] }];
-    await expect(ExpertRouter.load({ artifact, experts: wrong, fallback: "general", threshold: 0.45 })).rejects.toMatchObject({ code: "policy_mismatch" });
+    await expect(
+      ExpertRouter.load({ artifact, experts: wrong, fallback: "general", threshold: 0.45 }),
+    ).rejects.toMatchObject({ code: "policy_mismatch" });
   });
 });

@@ -33,7 +33,10 @@ export class ExpertRouter {
     const policy = { experts, fallback, threshold };
     if (artifact === undefined) {
       if (experts.length === 1) return new ExpertRouter(policy, undefined, new Int32Array());
-      throw new RouterError("policy_mismatch", `${experts.length} experts need a router artifact to choose between them`);
+      throw new RouterError(
+        "policy_mismatch",
+        `${experts.length} experts need a router artifact to choose between them`,
+      );
     }
     const classifier = await Classifier.load(artifact);
     try {
@@ -57,7 +60,12 @@ export class ExpertRouter {
     const text = classifiedText(input);
     if (text === "") return decideWithoutText(this.policy, "no-text", this.version);
     const { probabilities, labels } = await this.classifier.classify(text);
-    return decideExpert(this.policy, { probabilities, labels, owners: this.owners, routerVersion: this.classifier.version });
+    return decideExpert(this.policy, {
+      probabilities,
+      labels,
+      owners: this.owners,
+      routerVersion: this.classifier.version,
+    });
   }
 
   /** Waits for the calls under way and frees the session. */

@@ -57,7 +57,11 @@ class GraphBuilder {
   }
 
   node(opType: string, input: string[], output: string, attributes: Record<string, number> = {}): void {
-    const attribute = Object.entries(attributes).map(([name, i]) => ({ name, i, type: AttributeProto.AttributeType.INT }));
+    const attribute = Object.entries(attributes).map(([name, i]) => ({
+      name,
+      i,
+      type: AttributeProto.AttributeType.INT,
+    }));
     this.nodes.push({ opType, input, output: [output], name: output, attribute });
   }
 
@@ -70,7 +74,10 @@ class GraphBuilder {
         name: "router",
         node: this.nodes,
         initializer: this.constants,
-        input: [tensor(graphNames.ids, DataType.INT32, ["b", "l"]), tensor(graphNames.weights, DataType.FLOAT, ["b", 1, "l"])],
+        input: [
+          tensor(graphNames.ids, DataType.INT32, ["b", "l"]),
+          tensor(graphNames.weights, DataType.FLOAT, ["b", 1, "l"]),
+        ],
         output: [tensor(graphNames.probabilities, DataType.FLOAT, ["b", 1, classes])],
       },
     });

@@ -1,5 +1,11 @@
 import { Command } from "commander";
-import { classifiedText, EvaluationTally, RouterError, type Evaluation, type PromptExample } from "@expert-router/classifier";
+import {
+  classifiedText,
+  EvaluationTally,
+  RouterError,
+  type Evaluation,
+  type PromptExample,
+} from "@expert-router/classifier";
 import { Classifier } from "@expert-router/embedder";
 import { formatEvaluation } from "./evaluation-table.js";
 import { readPrompts } from "./prompt-file.js";
@@ -59,25 +65,39 @@ async function evaluate(router: string, input: string): Promise<EvaluationReport
     }
     await flush();
     const figures = tally.summarize();
-    return { ...figures, classify_us: await timeOneByOne(classifier, timed), prompts_per_s: Math.round((figures.n / busyMs) * 1_000) };
+    return {
+      ...figures,
+      classify_us: await timeOneByOne(classifier, timed),
+      prompts_per_s: Math.round((figures.n / busyMs) * 1_000),
+    };
   } finally {
     await classifier.close();
   }
 }
 
 /** Labels that the classes of an artifact stand for: their own names, or for clusters the commonest domain of each. */
-function truthsOf(classifier: Classifier): { labels: string[]; ofClass: number[]; index: (domain: string) => number } {
+function truthsOf(classifier: Classifier): {
+  labels: string[];
+  ofClass: number[];
+  index: (domain: string) => number;
+} {
   const named = classifier.manifest.experts.map((of) => of.label ?? of.name);
   const labels = [...new Set(named)].sort();
   const index = (domain: string): number => {
     const found = labels.indexOf(domain);
     if (found >= 0) return found;
-    throw new RouterError("training_data_invalid", `the artifact cannot tell '${domain}', it knows ${labels.join(", ")}`);
+    throw new RouterError(
+      "training_data_invalid",
+      `the artifact cannot tell '${domain}', it knows ${labels.join(", ")}`,
+    );
   };
   return { labels, ofClass: named.map((label) => labels.indexOf(label)), index };
 }
 
-async function timeOneByOne(classifier: Classifier, texts: readonly string[]): Promise<{ p50: number; p99: number }> {
+async function timeOneByOne(
+  classifier: Classifier,
+  texts: readonly string[],
+): Promise<{ p50: number; p99: number }> {
   for (const text of texts.slice(0, warmUpPrompts)) await classifier.classify(classifiedText(text));
   const times: number[] = [];
   for (const text of texts) {
@@ -86,6 +106,7 @@ async function timeOneByOne(classifier: Classifier, texts: readonly string[]): P
     times.push((performance.now() - start) * 1_000);
   }
   times.sort((a, b) => a - b);
-  const quantile = (share: number): number => Math.round(times[Math.min(times.length - 1, Math.floor(times.length * share))]!);
+  const quantile = (share: number): number =>
+    Math.round(times[Math.min(times.length - 1, Math.floor(times.length * share))]!);
   return { p50: quantile(0.5), p99: quantile(0.99) };
 }

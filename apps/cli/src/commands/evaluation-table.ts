@@ -7,11 +7,15 @@ export function formatEvaluation(report: EvaluationReport): string {
   const width = Math.max(...Object.keys(report.per_class).map((label) => label.length));
   const classes = Object.entries(report.per_class).map(([label, { n, precision, recall, f1 }]) => {
     const mistakes = Object.entries(report.confusion[label] ?? {}).filter(([other]) => other !== label);
-    const worst = mistakes.sort(([, a], [, b]) => b - a).slice(0, 3).map(([other, count]) => `${other} ${count}`);
+    const worst = mistakes
+      .sort(([, a], [, b]) => b - a)
+      .slice(0, 3)
+      .map(([other, count]) => `${other} ${count}`);
     return `${label.padEnd(width)}  ${cells([String(n), percent(precision), percent(recall), percent(f1)])}  ${worst.join(", ")}`;
   });
   const coverage = Object.entries(report.coverage_at).map(
-    ([threshold, at]) => `confidence ≥ ${threshold}: ${percent(at.coverage)} of prompts, ${percent(at.accuracy)} of them right`,
+    ([threshold, at]) =>
+      `confidence ≥ ${threshold}: ${percent(at.coverage)} of prompts, ${percent(at.accuracy)} of them right`,
   );
   return [
     `${report.n} prompts: accuracy ${percent(report.accuracy)}, macro F1 ${percent(report.macro_f1)}`,

@@ -34,14 +34,20 @@ describe("readPrompts", () => {
 
   it("names the file and the line at fault", async () => {
     await expect(read("a.jsonl", `${line("x")}\n\n{"text":`)).rejects.toThrow(/a\.jsonl:3: not JSON/);
-    await expect(read("b.jsonl", `${line("x")}\n{"text":" ","domain":""}`)).rejects.toThrow(/b\.jsonl:2: text: must not be blank; domain: /);
+    await expect(read("b.jsonl", `${line("x")}\n{"text":" ","domain":""}`)).rejects.toThrow(
+      /b\.jsonl:2: text: must not be blank; domain: /,
+    );
     await expect(read("c.jsonl", '{"text":"x"}')).rejects.toThrow(/c\.jsonl:1: domain: missing/);
     expect(await read("c.jsonl", '{"text":"x"}', false)).toEqual(["x"]);
   });
 
   it("refuses what is not a whole file of prompts", async () => {
-    const packed = gzipSync(Array.from({ length: 5_000 }, (_, at) => line(`prompt ${at} ${Math.sin(at)}`)).join("\n"));
-    await expect(read("cut.jsonl.gz", packed.subarray(0, packed.length / 2))).rejects.toThrow(/cut\.jsonl\.gz: cannot be read after line \d+ \(unexpected end/);
+    const packed = gzipSync(
+      Array.from({ length: 5_000 }, (_, at) => line(`prompt ${at} ${Math.sin(at)}`)).join("\n"),
+    );
+    await expect(read("cut.jsonl.gz", packed.subarray(0, packed.length / 2))).rejects.toThrow(
+      /cut\.jsonl\.gz: cannot be read after line \d+ \(unexpected end/,
+    );
     await expect(read("fake.jsonl.gz", "not gzip")).rejects.toThrow(/incorrect header/);
     await expect(read("empty.jsonl", "\n")).rejects.toThrow(/holds no prompts/);
     await expect(read("table.csv", "text")).rejects.toThrow(/neither .jsonl nor/);

@@ -38,7 +38,11 @@ export async function* readPrompts(path: string, required: RequiredFields): Asyn
     file.destroy();
   }
   if (failure instanceof RouterError) throw failure;
-  if (failure !== undefined) throw invalid(`${path}: cannot be read${number === 0 ? "" : ` after line ${number}`} (${failure.message})`, failure);
+  if (failure !== undefined)
+    throw invalid(
+      `${path}: cannot be read${number === 0 ? "" : ` after line ${number}`} (${failure.message})`,
+      failure,
+    );
   if (found === 0) throw invalid(`${path}: holds no prompts`);
 }
 
@@ -51,7 +55,9 @@ function parsePrompt(line: string, place: string, required: RequiredFields): Pro
   }
   const result = promptExampleSchema.safeParse(json);
   if (!result.success) {
-    const problems = result.error.issues.map((issue) => `${issue.path.join(".") || "the line"}: ${issue.message}`);
+    const problems = result.error.issues.map(
+      (issue) => `${issue.path.join(".") || "the line"}: ${issue.message}`,
+    );
     throw invalid(`${place}: ${problems.join("; ")}`);
   }
   if (required.domain && result.data.domain === undefined) throw invalid(`${place}: domain: missing`);

@@ -1,6 +1,12 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { RouterError, trainOnClusters, trainOnLabels, type PromptExample, type TrainedRouter } from "@expert-router/classifier";
+import {
+  RouterError,
+  trainOnClusters,
+  trainOnLabels,
+  type PromptExample,
+  type TrainedRouter,
+} from "@expert-router/classifier";
 import { writeArtifact } from "@expert-router/embedder";
 import { readPrompts } from "./prompt-file.js";
 import { reportRouterErrors } from "./router-failure.js";
@@ -24,7 +30,11 @@ export function trainCommand(): Command {
     .addOption(new Option("--labels <field>", "learn this field").choices(["domain"]).conflicts("clusters"))
     .addOption(new Option("--clusters <k>", "find this many clusters instead").argParser(integer(2, 1_024)))
     .option("--embedder <kind>", "tfidf, or onnx:DIR for a sentence encoder", "tfidf")
-    .addOption(new Option("--seed <n>", "same seed and input, same bytes").argParser(integer(0, 0xffff_ffff)).default(1));
+    .addOption(
+      new Option("--seed <n>", "same seed and input, same bytes")
+        .argParser(integer(0, 0xffff_ffff))
+        .default(1),
+    );
   return command.action(async (options: TrainOptions) => reportRouterErrors(command, () => train(options)));
 }
 
@@ -33,7 +43,9 @@ async function train(options: TrainOptions): Promise<void> {
     const known = options.embedder.startsWith("onnx:");
     throw new RouterError(
       "artifact_unsupported",
-      known ? "--embedder onnx:DIR is not available yet: use tfidf" : `--embedder ${options.embedder}: neither tfidf nor onnx:DIR`,
+      known
+        ? "--embedder onnx:DIR is not available yet: use tfidf"
+        : `--embedder ${options.embedder}: neither tfidf nor onnx:DIR`,
     );
   }
   const byLabel = options.clusters === undefined;
@@ -44,7 +56,9 @@ async function train(options: TrainOptions): Promise<void> {
   const training = { seed: options.seed, onProgress: progress.update };
   let router: TrainedRouter;
   try {
-    router = byLabel ? trainOnLabels(examples, training) : trainOnClusters(examples, options.clusters!, training);
+    router = byLabel
+      ? trainOnLabels(examples, training)
+      : trainOnClusters(examples, options.clusters!, training);
   } finally {
     progress.stop();
   }
@@ -52,9 +66,13 @@ async function train(options: TrainOptions): Promise<void> {
   const heldOut = manifest.training.held_out;
   if (heldOut !== null) {
     const { whole_sources: whole, all } = heldOut;
-    process.stdout.write(`held out by source: accuracy ${whole.accuracy} (n = ${whole.n}), macro F1 ${whole.macro_f1}; all rows ${all.accuracy}\n`);
+    process.stdout.write(
+      `held out by source: accuracy ${whole.accuracy} (n = ${whole.n}), macro F1 ${whole.macro_f1}; all rows ${all.accuracy}\n`,
+    );
   }
-  process.stdout.write(`${options.output}: ${manifest.version}, ${manifest.experts.length} classes, ${manifest.embedder.features} features\n`);
+  process.stdout.write(
+    `${options.output}: ${manifest.version}, ${manifest.experts.length} classes, ${manifest.embedder.features} features\n`,
+  );
 }
 
 function integer(least: number, most: number): (text: string) => number {

@@ -16,7 +16,11 @@ export class TrainingProgress {
     if (stage !== this.stage) {
       this.stop();
       this.stage = stage;
-      this.bar = new SingleBar({ format: "{bar} {percentage} %  {stage}", stream: this.stream, hideCursor: true });
+      this.bar = new SingleBar({
+        format: "{bar} {percentage} %  {stage}",
+        stream: this.stream,
+        hideCursor: true,
+      });
       this.bar.start(100, 0, { stage });
     }
     this.bar?.update(Math.round(done * 100));
