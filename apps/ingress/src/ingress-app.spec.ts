@@ -15,7 +15,10 @@ afterEach(() => ingress.close());
 
 describe("a whole answer", () => {
   it("is assembled, with the decision in the headers", async () => {
-    const answer = ingress.post(chat, { model: "auto", messages: [{ role: "user", content: "code please" }] });
+    const answer = ingress.post(chat, {
+      model: "auto",
+      messages: [{ role: "user", content: "code please" }],
+    });
     const id = await ingress.queued("code");
     ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, ["Hel", "lo", stop]);
     ingress.ports.logs.end(id, completed);
@@ -41,7 +44,11 @@ describe("a whole answer", () => {
   it("pins an expert, and completes a prompt", async () => {
     const answer = ingress.post("/v1/completions", { model: "code", prompt: [1, 2] });
     const id = await ingress.queued("code");
-    expect(ingress.ports.logs.states.get(id)).toMatchObject({ kind: "sync", exposed: false, decision: { reason: "pinned", confidence: 1 } });
+    expect(ingress.ports.logs.states.get(id)).toMatchObject({
+      kind: "sync",
+      exposed: false,
+      decision: { reason: "pinned", confidence: 1 },
+    });
     ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, ["x"]);
     ingress.ports.logs.end(id, completed);
     expect((await answer).json()).toMatchObject({ object: "text_completion", choices: [{ text: "x" }] });
@@ -57,16 +64,26 @@ describe("a whole answer", () => {
     expect((await first).json()).toMatchObject({ choices: [{ message: { content: "new" } }] });
 
     const second = ingress.post(chat, { model: "code", messages });
-    ingress.ports.logs.end(await ingress.queued("code"), { status: "failed", error: { code: "engine_timeout", message: "too slow" } });
+    ingress.ports.logs.end(await ingress.queued("code"), {
+      status: "failed",
+      error: { code: "engine_timeout", message: "too slow" },
+    });
     const response = await second;
     expect(response.statusCode).toBe(504);
-    expect(response.json()).toEqual({ error: { message: "too slow", type: "upstream_error", param: null, code: "engine_timeout" } });
+    expect(response.json()).toEqual({
+      error: { message: "too slow", type: "upstream_error", param: null, code: "engine_timeout" },
+    });
   });
 });
 
 describe("a streamed answer", () => {
   it("has OpenAI's bytes", async () => {
-    const answer = ingress.post(chat, { model: "auto", messages, stream: true, stream_options: { include_usage: true } });
+    const answer = ingress.post(chat, {
+      model: "auto",
+      messages,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
     const id = await ingress.queued();
     const { createdAtMs, exposed, continuable } = ingress.ports.logs.states.get(id)!;
     expect({ exposed, continuable }).toEqual({ exposed: true, continuable: true });
@@ -75,7 +92,12 @@ describe("a streamed answer", () => {
     ingress.ports.logs.end(id, completed);
     const response = await answer;
     const head = `data: {"id":"${id}","object":"chat.completion.chunk","created":${Math.floor(createdAtMs / 1_000)},"model":"general","choices":`;
-    expect(response.headers).toMatchObject({ "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no", "x-request-id": id });
+    expect(response.headers).toMatchObject({
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-cache",
+      "x-accel-buffering": "no",
+      "x-request-id": id,
+    });
     expect(response.body).toBe(
       [
         `${head}[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}`,
@@ -91,7 +113,10 @@ describe("a streamed answer", () => {
 
   it("answers a failure before the first delta with its status", async () => {
     const answer = ingress.post(chat, { model: "auto", messages, stream: true });
-    ingress.ports.logs.end(await ingress.queued(), { status: "failed", error: { code: "engine_unreachable", message: "gone" } });
+    ingress.ports.logs.end(await ingress.queued(), {
+      status: "failed",
+      error: { code: "engine_unreachable", message: "gone" },
+    });
     const response = await answer;
     expect(response.statusCode).toBe(503);
     expect(response.headers["retry-after"]).toBe("1");
@@ -106,7 +131,11 @@ describe("a streamed answer", () => {
     const { body, statusCode } = await answer;
     expect(statusCode).toBe(200);
     expect(body).not.toContain("[DONE]");
-    expect(body.endsWith('data: {"error":{"message":"cut","type":"upstream_error","param":null,"code":"stream_interrupted"}}\n\n')).toBe(true);
+    expect(
+      body.endsWith(
+        'data: {"error":{"message":"cut","type":"upstream_error","param":null,"code":"stream_interrupted"}}\n\n',
+      ),
+    ).toBe(true);
   });
 });
 
@@ -123,7 +152,11 @@ describe("what is refused", () => {
 
   it("answers what is wrong with HTTP", async () => {
     const send = (method: "GET" | "POST", url: string, payload?: string, type = "application/json") =>
-      ingress.app.inject({ method, url, ...(payload !== undefined && { payload, headers: { "content-type": type } }) });
+      ingress.app.inject({
+        method,
+        url,
+        ...(payload !== undefined && { payload, headers: { "content-type": type } }),
+      });
     const answers = await Promise.all([
       send("POST", chat, "{bad"),
       send("POST", chat, `"${"x".repeat(5_000_000)}"`),
@@ -132,7 +165,9 @@ describe("what is refused", () => {
       send("GET", chat),
       send("POST", chat, '{"__proto__":{}}'),
     ]);
-    expect(answers.map((answer) => [answer.statusCode, (answer.json() as { error: { code: string } }).error.code])).toEqual([
+    expect(
+      answers.map((answer) => [answer.statusCode, (answer.json() as { error: { code: string } }).error.code]),
+    ).toEqual([
       [400, "invalid_json"],
       [413, "request_too_large"],
       [415, "unsupported_media_type"],
@@ -145,8 +180,14 @@ describe("what is refused", () => {
   });
 
   it("refuses a priority it does not know", async () => {
-    const response = await ingress.post(chat, { model: "auto", messages }, { "x-expert-router-priority": "now" });
-    expect(response.json()).toMatchObject({ error: { code: "invalid_value", param: "x-expert-router-priority" } });
+    const response = await ingress.post(
+      chat,
+      { model: "auto", messages },
+      { "x-expert-router-priority": "now" },
+    );
+    expect(response.json()).toMatchObject({
+      error: { code: "invalid_value", param: "x-expert-router-priority" },
+    });
   });
 
   it("refuses beyond the bound of the queue, and says when to come back", async () => {
@@ -154,7 +195,11 @@ describe("what is refused", () => {
     await expect.poll(() => ingress.ports.queues.get("code")!.jobs.length).toBe(3);
     const response = await ingress.post(chat, { model: "code", messages });
     expect(response.statusCode).toBe(429);
-    expect(response.headers).toMatchObject({ "retry-after": "1", "x-ratelimit-limit-requests": "3", "x-ratelimit-remaining-requests": "0" });
+    expect(response.headers).toMatchObject({
+      "retry-after": "1",
+      "x-ratelimit-limit-requests": "3",
+      "x-ratelimit-remaining-requests": "0",
+    });
     expect(response.json()).toMatchObject({ error: { code: "queue_full", type: "rate_limit_error" } });
     for (const { id } of [...ingress.ports.queues.get("code")!.jobs]) ingress.ports.logs.end(id, completed);
     await Promise.all(waiting);
@@ -172,7 +217,10 @@ describe("what is refused", () => {
     const queue = ingress.ports.queues.get("general")!;
     queue.failing = true;
     expect((await ingress.post(chat, { model: "auto", messages, stream: true })).statusCode).toBe(503);
-    expect([...ingress.ports.logs.states.values()].at(-1)).toMatchObject({ status: "failed", error: { code: "redis_unavailable" } });
+    expect([...ingress.ports.logs.states.values()].at(-1)).toMatchObject({
+      status: "failed",
+      error: { code: "redis_unavailable" },
+    });
     queue.failing = false;
     const answer = ingress.post(chat, { model: "auto", messages });
     ingress.ports.logs.end(await ingress.queued(), completed);
@@ -186,10 +234,13 @@ describe("keys", () => {
     try {
       for (const url of ["/v1/models", "/%761/models", "/v1/jobs", "/v1/experts"]) {
         expect((await guarded.get(url)).statusCode, url).toBe(401);
-        expect((await guarded.get(url, { authorization: "Bearer sk-three" })).json(), url).toMatchObject({ error: { code: "invalid_api_key", type: "authentication_error" } });
+        expect((await guarded.get(url, { authorization: "Bearer sk-three" })).json(), url).toMatchObject({
+          error: { code: "invalid_api_key", type: "authentication_error" },
+        });
         expect((await guarded.get(url, { authorization: "Bearer sk-two" })).statusCode, url).toBe(200);
       }
-      for (const url of ["/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"]) expect((await guarded.get(url)).statusCode, url).toBe(200);
+      for (const url of ["/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
+        expect((await guarded.get(url)).statusCode, url).toBe(200);
     } finally {
       await guarded.close();
     }
@@ -198,11 +249,16 @@ describe("keys", () => {
 
 describe("what tells about the system", () => {
   it("lists models and experts", async () => {
-    expect((await ingress.get("/v1/models")).json()).toMatchObject({ data: [{ id: "auto" }, { id: "code" }, { id: "general" }] });
+    expect((await ingress.get("/v1/models")).json()).toMatchObject({
+      data: [{ id: "auto" }, { id: "code" }, { id: "general" }],
+    });
     expect((await ingress.get("/v1/models/code")).json()).toMatchObject({ id: "code", object: "model" });
     expect((await ingress.get("/v1/models/nope")).statusCode).toBe(404);
     expect((await ingress.get("/v1/experts")).json()).toMatchObject({
-      data: [{ id: "code", simulated: true, health: "healthy", workers: 1, capacity: 4, estimated_wait_s: 0 }, { id: "general" }],
+      data: [
+        { id: "code", simulated: true, health: "healthy", workers: 1, capacity: 4, estimated_wait_s: 0 },
+        { id: "general" },
+      ],
     });
   });
 

@@ -7,7 +7,10 @@ import { openApiDocument } from "./system/openapi-document.js";
 import type { IngressContext } from "./wiring/ingress-options.js";
 
 /** The HTTP application around `module`; initialised, not listening yet. */
-export async function createIngressApp(module: DynamicModule, context: IngressContext): Promise<NestFastifyApplication> {
+export async function createIngressApp(
+  module: DynamicModule,
+  context: IngressContext,
+): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter(fastifyOptions(context.tuning.bodyLimitBytes));
   installFrontDoor(adapter.getInstance(), context);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {

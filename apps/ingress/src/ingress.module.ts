@@ -33,7 +33,13 @@ export class IngressModule {
 function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
   return {
     module: IngressModule,
-    controllers: [CompletionsController, JobsController, ModelsController, ExpertsController, OperationsController],
+    controllers: [
+      CompletionsController,
+      JobsController,
+      ModelsController,
+      ExpertsController,
+      OperationsController,
+    ],
     providers: [
       { provide: INGRESS_CONTEXT, useValue: context },
       { provide: APP_FILTER, useClass: ErrorFilter },

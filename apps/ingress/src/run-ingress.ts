@@ -2,7 +2,7 @@ import "reflect-metadata";
 import { randomUUID } from "node:crypto";
 import type { IngressSettings } from "@expert-router/config";
 import { ExpertRouter } from "@expert-router/embedder";
-import { Lifecycle } from "@expert-router/lifecycle";
+import { Lifecycle, type LifecycleOptions } from "@expert-router/lifecycle";
 import { createLogger, createMetrics, type Logger } from "@expert-router/telemetry";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { OpenAnswers } from "./answers/open-answers.js";
@@ -13,6 +13,9 @@ import { JobDesk } from "./jobs/job-desk.js";
 import { INGRESS_PORTS } from "./wiring/injection-tokens.js";
 import { defaultTuning, type IngressContext } from "./wiring/ingress-options.js";
 import type { IngressPorts } from "./wiring/ports.js";
+
+/** Part of the drain deadline that open streams may use; the rest is for telling those that stay, and for closing. */
+const streamsShareOfDrain = 2 / 3;
 
 /** An ingress that listens. */
 export interface RunningIngress {
@@ -27,7 +30,7 @@ export async function runIngress(settings: IngressSettings): Promise<RunningIngr
     ingressId: randomUUID(),
     settings,
     tuning: defaultTuning,
-    lifecycle: new Lifecycle(lifecycleListeners(logger)),
+    lifecycle: new Lifecycle({ ...lifecycleListeners(logger), drainTimeoutMs: settings.drainTimeoutMs }),
     metrics: createMetrics(),
     logger,
   };
@@ -42,7 +45,10 @@ export async function runIngress(settings: IngressSettings): Promise<RunningIngr
   await app.listen(settings.port, settings.host);
   context.lifecycle.ready();
   const url = await app.getUrl();
-  logger.info({ url, experts: settings.system.experts.length, routerVersion: router.version }, "the ingress listens");
+  logger.info(
+    { url, experts: settings.system.experts.length, routerVersion: router.version },
+    "the ingress listens",
+  );
   return { url, lifecycle: context.lifecycle };
 }
 
@@ -56,8 +62,15 @@ function loadRouter({ system }: IngressSettings): Promise<ExpertRouter> {
 }
 
 /** The state `draining` makes /readyz and new requests answer 503 from the first moment. */
-function addDrainSteps({ lifecycle, tuning }: IngressContext, app: NestFastifyApplication, ports: IngressPorts, router: ExpertRouter): void {
-  lifecycle.onDrain("end open answers", (signal) => app.get(OpenAnswers).drain(tuning.drainWaitMs, signal));
+function addDrainSteps(
+  { lifecycle, settings }: IngressContext,
+  app: NestFastifyApplication,
+  ports: IngressPorts,
+  router: ExpertRouter,
+): void {
+  lifecycle.onDrain("end open answers", (signal) =>
+    app.get(OpenAnswers).drain(settings.drainTimeoutMs * streamsShareOfDrain, signal),
+  );
   lifecycle.onDrain("stop watching", async () => {
     app.get(ExpertMonitor).stop();
     app.get(JobDesk).stop();
@@ -70,7 +83,7 @@ function addDrainSteps({ lifecycle, tuning }: IngressContext, app: NestFastifyAp
   });
 }
 
-function lifecycleListeners(logger: Logger): ConstructorParameters<typeof Lifecycle>[0] {
+function lifecycleListeners(logger: Logger): LifecycleOptions {
   return {
     onDrainStart: (reason) => logger.info({ reason }, "draining"),
     onDrainStep: ({ name, durationMs, error }) => {

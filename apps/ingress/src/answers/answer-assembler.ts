@@ -54,7 +54,9 @@ export class AnswerAssembler {
       object: chat ? "chat.completion" : "text_completion",
       created: identity.created,
       model: identity.model,
-      choices: this.choices.flatMap((choice, index) => [chat ? chatChoice(choice, index) : textChoice(choice, index)]),
+      choices: this.choices.flatMap((choice, index) => [
+        chat ? chatChoice(choice, index) : textChoice(choice, index),
+      ]),
       ...(usage !== undefined && { usage }),
     };
   }
@@ -69,7 +71,8 @@ export class AnswerAssembler {
   }
 
   private choice(index: number): AssembledChoice {
-    while (this.choices.length <= index) this.choices.push({ text: null, message: {}, toolCalls: [], fields: {} });
+    while (this.choices.length <= index)
+      this.choices.push({ text: null, message: {}, toolCalls: [], fields: {} });
     return this.choices[index]!;
   }
 }
@@ -90,7 +93,10 @@ function textChoice({ text, fields }: AssembledChoice, index: number): Fields {
   return { index, text: text ?? "", logprobs: null, finish_reason: "stop", ...fields };
 }
 
-function addMessageDelta(choice: AssembledChoice, { content, tool_calls: calls, role, ...rest }: Fields): void {
+function addMessageDelta(
+  choice: AssembledChoice,
+  { content, tool_calls: calls, role, ...rest }: Fields,
+): void {
   if (typeof content === "string") choice.text = (choice.text ?? "") + content;
   if (typeof role === "string") choice.message["role"] = role;
   if (Array.isArray(calls)) for (const call of calls) if (isFields(call)) addToolCall(choice.toolCalls, call);
@@ -98,8 +104,10 @@ function addMessageDelta(choice: AssembledChoice, { content, tool_calls: calls, 
     if (value === null || value === undefined) continue;
     const before = choice.message[name];
     if (name === "function_call" && isFields(value)) choice.message[name] = mergedFunction(before, value);
-    else if (typeof value === "string") choice.message[name] = (typeof before === "string" ? before : "") + value;
-    else if (Array.isArray(value)) choice.message[name] = [...(Array.isArray(before) ? before : []), ...value];
+    else if (typeof value === "string")
+      choice.message[name] = (typeof before === "string" ? before : "") + value;
+    else if (Array.isArray(value))
+      choice.message[name] = [...(Array.isArray(before) ? before : []), ...value];
     else choice.message[name] = value;
   }
 }
@@ -129,7 +137,8 @@ function joinArrays(before: unknown, next: Fields): Fields {
   const joined: Fields = isFields(before) ? { ...before } : {};
   for (const [name, value] of Object.entries(next)) {
     const known = joined[name];
-    joined[name] = Array.isArray(value) && Array.isArray(known) ? known.concat(value) : (value ?? known ?? null);
+    joined[name] =
+      Array.isArray(value) && Array.isArray(known) ? known.concat(value) : (value ?? known ?? null);
   }
   return joined;
 }

@@ -2,7 +2,12 @@ import type { RequestId } from "@expert-router/contracts";
 import { describe, expect, it } from "vitest";
 import { ChunkEncoder } from "./chunk-encoder.js";
 
-const chat = { id: "req_1" as RequestId, endpoint: "/v1/chat/completions", model: "code", created: 7 } as const;
+const chat = {
+  id: "req_1" as RequestId,
+  endpoint: "/v1/chat/completions",
+  model: "code",
+  created: 7,
+} as const;
 const text = { ...chat, endpoint: "/v1/completions" } as const;
 const plain = { includeUsage: false };
 const head = '{"id":"req_1","object":"chat.completion.chunk","created":7,"model":"code","choices":';
@@ -10,8 +15,12 @@ const head = '{"id":"req_1","object":"chat.completion.chunk","created":7,"model"
 describe("ChunkEncoder", () => {
   it("writes chat chunks to the byte", () => {
     const encoder = new ChunkEncoder(chat, plain);
-    expect(encoder.role).toBe(`${head}[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}`);
-    expect(encoder.delta('a"\n\u2028é')).toBe(`${head}[{"index":0,"delta":{"content":"a\\"\\n\u2028é"},"finish_reason":null}]}`);
+    expect(encoder.role).toBe(
+      `${head}[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}`,
+    );
+    expect(encoder.delta('a"\n\u2028é')).toBe(
+      `${head}[{"index":0,"delta":{"content":"a\\"\\n\u2028é"},"finish_reason":null}]}`,
+    );
     expect(encoder.delta({ choices: [{ index: 1, delta: {}, finish_reason: "stop" }] })).toBe(
       `${head}[{"index":1,"delta":{},"finish_reason":"stop"}]}`,
     );
@@ -22,7 +31,9 @@ describe("ChunkEncoder", () => {
     const encoder = new ChunkEncoder(text, plain);
     const start = '{"id":"req_1","object":"text_completion","created":7,"model":"code","choices":';
     expect(encoder.role).toBeUndefined();
-    expect(encoder.delta("hi")).toBe(`${start}[{"index":0,"text":"hi","logprobs":null,"finish_reason":null}]}`);
+    expect(encoder.delta("hi")).toBe(
+      `${start}[{"index":0,"text":"hi","logprobs":null,"finish_reason":null}]}`,
+    );
     expect(encoder.stop()).toBe(`${start}[{"index":0,"text":"","logprobs":null,"finish_reason":"stop"}]}`);
   });
 
@@ -36,7 +47,9 @@ describe("ChunkEncoder", () => {
 
   it("says the role once, however often engines say it", () => {
     const encoder = new ChunkEncoder(chat, plain);
-    const role = (more: object, finish: string | null = null) => ({ choices: [{ index: 0, delta: { role: "assistant", ...more }, finish_reason: finish }] });
+    const role = (more: object, finish: string | null = null) => ({
+      choices: [{ index: 0, delta: { role: "assistant", ...more }, finish_reason: finish }],
+    });
     expect(encoder.delta(role({ content: "" }))).toBeUndefined();
     expect(encoder.delta(role({ content: null }))).toBeUndefined();
     expect(encoder.delta(role({ content: "text" }))).toBeDefined();

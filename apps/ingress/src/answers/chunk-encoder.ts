@@ -49,14 +49,28 @@ export class ChunkEncoder {
 /** Whether any choice says why it ended. */
 export function tellsFinish(delta: Delta): boolean {
   if (typeof delta === "string") return false;
-  return delta.choices.some((choice) => (choice as { finish_reason?: unknown } | null)?.finish_reason != null);
+  return delta.choices.some(
+    (choice) => (choice as { finish_reason?: unknown } | null)?.finish_reason != null,
+  );
 }
 
 /** Engines open a chat with a role of their own, and again in each attempt; the client hears it once. */
 function isRoleOnly(choices: readonly unknown[]): boolean {
   if (choices.length !== 1) return false;
-  const choice = choices[0] as { index?: unknown; delta?: Record<string, unknown>; finish_reason?: unknown } | null;
-  if (choice === null || typeof choice !== "object" || (choice.index ?? 0) !== 0 || choice.finish_reason != null) return false;
+  const choice = choices[0] as {
+    index?: unknown;
+    delta?: Record<string, unknown>;
+    finish_reason?: unknown;
+  } | null;
+  if (
+    choice === null ||
+    typeof choice !== "object" ||
+    (choice.index ?? 0) !== 0 ||
+    choice.finish_reason != null
+  )
+    return false;
   if (typeof choice.delta?.["role"] !== "string") return false;
-  return Object.entries(choice.delta).every(([name, value]) => name === "role" || value === null || value === "");
+  return Object.entries(choice.delta).every(
+    ([name, value]) => name === "role" || value === null || value === "",
+  );
 }

@@ -18,7 +18,13 @@ async function listen(options: FixtureOptions = {}): Promise<void> {
 
 function request(body: object, path = "/v1/chat/completions", agent?: http.Agent): http.ClientRequest {
   const payload = JSON.stringify({ model: "auto", messages: [{ role: "user", content: "x" }], ...body });
-  const sent = http.request({ port, path, method: "POST", agent, headers: { "content-type": "application/json" } });
+  const sent = http.request({
+    port,
+    path,
+    method: "POST",
+    agent,
+    headers: { "content-type": "application/json" },
+  });
   sent.on("error", () => undefined);
   sent.end(payload);
   return sent;
@@ -55,7 +61,9 @@ describe("a client that leaves", () => {
     await expect.poll(() => ingress.ports.logs.states.get(id)!.status).toBe("cancelled");
     const { body } = await ingress.get("/metrics");
     expect(body).toContain('expert_router_jobs_total{status="cancelled"} 1');
-    await expect.poll(async () => (await ingress.get("/metrics")).body).toContain("expert_router_open_streams 0");
+    await expect
+      .poll(async () => (await ingress.get("/metrics")).body)
+      .toContain("expert_router_open_streams 0");
   });
 });
 
@@ -73,7 +81,9 @@ describe("a client that reads slowly", () => {
     const sockets = await connections();
     expect(Math.max(...sockets.map((socket) => socket.writableLength))).toBeLessThan(2_000_000);
     const body = await text(message);
-    expect([...body.matchAll(/"content":"(\d+)é/g)].map((match) => Number(match[1]))).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+    expect([...body.matchAll(/"content":"(\d+)é/g)].map((match) => Number(match[1]))).toEqual(
+      Array.from({ length: 40 }, (_, i) => i + 1),
+    );
     expect(body.endsWith("data: [DONE]\n\n")).toBe(true);
     expect(ingress.ports.logs.resumed).toBeGreaterThan(5);
   });
@@ -112,11 +122,16 @@ describe("a connection", () => {
 
 describe("a process that ends", () => {
   it("refuses new work, lets streams finish, and interrupts what stays", async () => {
-    await listen({ tuning: { drainWaitMs: 300 } });
-    const [finishing, staying, waiting] = [request({ stream: true, model: "code" }), request({ stream: true }), request({})];
+    await listen();
+    const [finishing, staying, waiting] = [
+      request({ stream: true, model: "code" }),
+      request({ stream: true }),
+      request({}),
+    ];
     await expect.poll(() => ingress.ports.logs.states.size).toBe(3);
     const states = [...ingress.ports.logs.states.values()];
-    const idOf = (expert: string, exposed: boolean) => states.find((state) => state.decision.expert === expert && state.exposed === exposed)!.id;
+    const idOf = (expert: string, exposed: boolean) =>
+      states.find((state) => state.decision.expert === expert && state.exposed === exposed)!.id;
     const [finishingId, stayingId] = [idOf("code", true), idOf("general", true)];
     for (const id of [finishingId, stayingId]) ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, ["a"]);
     const streams = [await response(finishing), await response(staying)] as const;
@@ -124,7 +139,11 @@ describe("a process that ends", () => {
     ingress.context.lifecycle.onDrain("open answers", (signal) => ingress.open.drain(300, signal));
     const drained = ingress.context.lifecycle.drain("test");
     const refused = await response(request({}));
-    expect([refused.statusCode, refused.headers["connection"], refused.headers["retry-after"]]).toEqual([503, "close", "1"]);
+    expect([refused.statusCode, refused.headers["connection"], refused.headers["retry-after"]]).toEqual([
+      503,
+      "close",
+      "1",
+    ]);
     expect(JSON.parse(await text(refused))).toMatchObject({ error: { code: "shutting_down" } });
     expect((await ingress.get("/readyz")).statusCode).toBe(503);
     expect((await ingress.get("/healthz")).statusCode).toBe(200);
@@ -142,7 +161,9 @@ describe("a process that ends", () => {
 async function connections(): Promise<import("node:net").Socket[]> {
   const server = ingress.app.getHttpServer() as http.Server;
   const sockets = (server as unknown as Record<symbol, { all(): { socket: import("node:net").Socket }[] }>)[
-    Object.getOwnPropertySymbols(server).find((symbol) => String(symbol) === "Symbol(http.server.connections)")!
+    Object.getOwnPropertySymbols(server).find(
+      (symbol) => String(symbol) === "Symbol(http.server.connections)",
+    )!
   ]!;
   return sockets.all().map(({ socket }) => socket);
 }

@@ -89,7 +89,10 @@ export class CompletionsController {
 
   private async stream(record: RequestRecord, context: AnswerContext, reply: FastifyReply): Promise<void> {
     const { waitingCommentAfterMs } = this.context.tuning;
-    const answer = new StreamedAnswer(reply, context, { includeUsage: wantsUsage(record.body), waitingCommentAfterMs });
+    const answer = new StreamedAnswer(reply, context, {
+      includeUsage: wantsUsage(record.body),
+      waitingCommentAfterMs,
+    });
     this.open.track(answer, reply.raw);
     this.context.metrics.openStreams.inc();
     reply.raw.once("close", () => this.context.metrics.openStreams.dec());
@@ -128,7 +131,8 @@ export class CompletionsController {
     const { metrics, logger } = this.context;
     return {
       firstToken: (seconds) => metrics.ttftSeconds.observe({ expert }, seconds),
-      ended: ({ status }) => metrics.requestSeconds.observe({ expert, status }, (Date.now() - createdAtMs) / 1_000),
+      ended: ({ status }) =>
+        metrics.requestSeconds.observe({ expert, status }, (Date.now() - createdAtMs) / 1_000),
       abandoned: () => {
         metrics.requestSeconds.observe({ expert, status: "cancelled" }, (Date.now() - createdAtMs) / 1_000);
         void this.intake.takeOut(id, expert, { status: "cancelled" });

@@ -35,7 +35,13 @@ export class ExpertChooser {
 
   private pin(model: string): DecisionRecord {
     if (!this.experts.has(model)) throw modelNotFound(model);
-    return { expert: model, cluster: null, confidence: 1, reason: "pinned", routerVersion: this.ports.router.version };
+    return {
+      expert: model,
+      cluster: null,
+      confidence: 1,
+      reason: "pinned",
+      routerVersion: this.ports.router.version,
+    };
   }
 }
 

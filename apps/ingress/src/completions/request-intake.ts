@@ -37,12 +37,15 @@ export class RequestIntake {
     try {
       await store.create(record, sink && follower.channel);
       if (sink?.isOver !== true) {
-        await queues.get(record.decision.expert)!.enqueue({ id: record.id, priorityClass: record.priorityClass });
+        await queues
+          .get(record.decision.expert)!
+          .enqueue({ id: record.id, priorityClass: record.priorityClass });
         this.monitor.load(record.decision.expert).countAdded();
       }
     } catch (error) {
       following?.stop();
-      this.context.logger.warn({ requestId: record.id, err: error }, "a request could not be queued");
+      // The client is told, and the outage has its own line: one a request would drown it.
+      this.context.logger.debug({ requestId: record.id, err: error }, "a request could not be queued");
       void this.takeOut(record.id, record.decision.expert, {
         status: "failed",
         error: { code: "redis_unavailable", message: "The request could not be queued." },
@@ -58,7 +61,7 @@ export class RequestIntake {
     try {
       return await this.close(id, expert, terminal);
     } catch (error) {
-      this.context.logger.warn({ requestId: id, err: error }, "a request could not be taken out");
+      this.context.logger.debug({ requestId: id, err: error }, "a request could not be taken out");
       return false;
     }
   }

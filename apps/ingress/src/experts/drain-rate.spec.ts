@@ -14,7 +14,8 @@ describe("DrainRate", () => {
 
   it("is right from the first interval on, and over several workers", () => {
     const rate = new DrainRate();
-    for (let second = 0; second <= 3; second++) rate.observe([worker("a", second * 4), worker("b", second * 6)], true, second * 1_000);
+    for (let second = 0; second <= 3; second++)
+      rate.observe([worker("a", second * 4), worker("b", second * 6)], true, second * 1_000);
     expect(rate.perS).toBeCloseTo(10);
     expect(rate.waitS(50)).toBeCloseTo(5);
   });
@@ -28,7 +29,8 @@ describe("DrainRate", () => {
 
   it("remembers under idleness what the workers can do", () => {
     const rate = new DrainRate();
-    for (let second = 0; second <= 5; second++) rate.observe([worker("a", second * 10)], true, second * 1_000);
+    for (let second = 0; second <= 5; second++)
+      rate.observe([worker("a", second * 10)], true, second * 1_000);
     for (let second = 6; second <= 60; second++) rate.observe([worker("a", 50)], false, second * 1_000);
     expect(rate.perS).toBeLessThan(1);
     expect(rate.waitS(20)).toBeCloseTo(2);

@@ -1,5 +1,10 @@
 import type { ExpertConfig } from "@expert-router/config";
-import { CodedError, type ExpertStatus, type PriorityClass, type WorkerReport } from "@expert-router/contracts";
+import {
+  CodedError,
+  type ExpertStatus,
+  type PriorityClass,
+  type WorkerReport,
+} from "@expert-router/contracts";
 import { DrainRate } from "./drain-rate.js";
 
 /** Longest time a client is told to stay away: beyond it the estimate is worth little. */
@@ -19,7 +24,12 @@ export class ExpertLoad {
   ) {}
 
   /** Takes a new count; `addedBefore` is {@link added} as it was when counting began. */
-  update(depth: Record<PriorityClass, number>, workers: readonly WorkerReport[], addedBefore: number, nowMs: number): void {
+  update(
+    depth: Record<PriorityClass, number>,
+    workers: readonly WorkerReport[],
+    addedBefore: number,
+    nowMs: number,
+  ): void {
     this.depth = depth;
     this.workers = workers;
     this.addedSince -= addedBefore;
@@ -46,9 +56,13 @@ export class ExpertLoad {
   /** @throws CodedError `queue_full` when the bound of the queue is reached. */
   admit(): void {
     if (this.waiting < this.maxQueued) return;
-    throw new CodedError("queue_full", `The queue of '${this.expert.id}' is full (${this.maxQueued} requests). Please try again later.`, {
-      retryAfterS: Math.min(maxRetryAfterS, Math.max(1, this.rate.waitS(this.waiting) ?? 1)),
-    });
+    throw new CodedError(
+      "queue_full",
+      `The queue of '${this.expert.id}' is full (${this.maxQueued} requests). Please try again later.`,
+      {
+        retryAfterS: Math.min(maxRetryAfterS, Math.max(1, this.rate.waitS(this.waiting) ?? 1)),
+      },
+    );
   }
 
   /** OpenAI's rate-limit headers; the bound of the queue is the limit. */
@@ -107,7 +121,9 @@ export class ExpertLoad {
 
   private get health(): ExpertStatus["health"] {
     if (this.working.length === 0) return "unavailable";
-    return this.workers.some((worker) => worker.state === "running" && !worker.engineHealthy) ? "degraded" : "healthy";
+    return this.workers.some((worker) => worker.state === "running" && !worker.engineHealthy)
+      ? "degraded"
+      : "healthy";
   }
 }
 

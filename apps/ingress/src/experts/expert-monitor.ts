@@ -18,7 +18,9 @@ export class ExpertMonitor {
     @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
   ) {
     const { experts, limits } = context.settings.system;
-    this.loads = new Map(experts.map((expert) => [expert.id, new ExpertLoad(expert, limits.maxQueuedPerExpert)]));
+    this.loads = new Map(
+      experts.map((expert) => [expert.id, new ExpertLoad(expert, limits.maxQueuedPerExpert)]),
+    );
   }
 
   /** Counts once, then goes on by itself until {@link stop}. */
@@ -53,7 +55,10 @@ export class ExpertMonitor {
   private async count(load: ExpertLoad): Promise<void> {
     const { id } = load.expert;
     const { added } = load;
-    const [depth, workers] = await Promise.all([this.ports.queues.get(id)!.depth(), this.ports.registry.alive(id)]);
+    const [depth, workers] = await Promise.all([
+      this.ports.queues.get(id)!.depth(),
+      this.ports.registry.alive(id),
+    ]);
     load.update(depth, workers, added, Date.now());
     const { metrics } = this.context;
     for (const name of priorityClasses) metrics.queueDepth.set({ expert: id, class: name }, depth[name]);

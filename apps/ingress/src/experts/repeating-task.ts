@@ -7,7 +7,11 @@ export interface RepeatingTask {
  * Runs `task` every `everyMs`, varied by a fifth either way, so that replicas started together do not act in step.
  * One run ends before the next begins; errors go to `onError`. Keeps no process alive.
  */
-export function repeat(everyMs: number, task: () => Promise<void>, onError: (error: unknown) => void): RepeatingTask {
+export function repeat(
+  everyMs: number,
+  task: () => Promise<void>,
+  onError: (error: unknown) => void,
+): RepeatingTask {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   const schedule = (): void => {

@@ -22,7 +22,10 @@ export class ApiKeys {
     if (!this.required) return "default";
     const key = /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
     if (key === undefined) {
-      throw new CodedError("invalid_api_key", "You didn't provide an API key. Send it as 'Authorization: Bearer YOUR_KEY'.");
+      throw new CodedError(
+        "invalid_api_key",
+        "You didn't provide an API key. Send it as 'Authorization: Bearer YOUR_KEY'.",
+      );
     }
     const hash = sha256(key);
     // All keys are compared, each in constant time: the answer's time tells nothing.

@@ -3,7 +3,8 @@ import { HttpException, NotFoundException } from "@nestjs/common";
 import { describe, expect, it } from "vitest";
 import { retryAfterS, terminalError, toCodedError } from "./error-answer.js";
 
-const fastifyError = (code: string, status: number) => new HttpException("words", status, { cause: Object.assign(new Error("words"), { code }) });
+const fastifyError = (code: string, status: number) =>
+  new HttpException("words", status, { cause: Object.assign(new Error("words"), { code }) });
 
 describe("toCodedError", () => {
   it.each([
@@ -41,8 +42,12 @@ describe("retryAfterS", () => {
 
 describe("terminalError", () => {
   it("takes the code of the log where it is known", () => {
-    expect(terminalError({ status: "failed", error: { code: "engine_timeout", message: "slow" } })).toMatchObject({ code: "engine_timeout", message: "slow" });
-    expect(terminalError({ status: "failed", error: { code: "new_code", message: "x" } }).code).toBe("internal_error");
+    expect(
+      terminalError({ status: "failed", error: { code: "engine_timeout", message: "slow" } }),
+    ).toMatchObject({ code: "engine_timeout", message: "slow" });
+    expect(terminalError({ status: "failed", error: { code: "new_code", message: "x" } }).code).toBe(
+      "internal_error",
+    );
     expect(terminalError({ status: "cancelled" }).code).toBe("request_cancelled");
     expect(terminalError({ status: "expired" }).code).toBe("deadline_exceeded");
   });

@@ -25,8 +25,16 @@ const messages: Partial<Record<ErrorCode, string>> = {
 };
 
 /** What ioredis and BullMQ throw while Redis is away. */
-const redisAway = /Stream isn't writeable|Connection is closed|Command timed out|max retries per request|LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|Reached the max retries/i;
-const networkAway = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EHOSTUNREACH"]);
+const redisAway =
+  /Stream isn't writeable|Connection is closed|Command timed out|max retries per request|LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|Reached the max retries/i;
+const networkAway = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOTFOUND",
+  "EHOSTUNREACH",
+]);
 
 /** What a client is told about anything that was thrown. Unknown errors become `internal_error`, without their words. */
 export function toCodedError(error: unknown): CodedError {
@@ -34,7 +42,9 @@ export function toCodedError(error: unknown): CodedError {
   const code = knownCode(error);
   if (code === undefined) {
     if (isRedisAway(error)) return redisUnavailable(error);
-    return new CodedError("internal_error", "The server had an error while processing your request.", { cause: error });
+    return new CodedError("internal_error", "The server had an error while processing your request.", {
+      cause: error,
+    });
   }
   return new CodedError(code, messages[code] ?? "The request could not be understood.", { cause: error });
 }
@@ -54,10 +64,14 @@ export function shuttingDown(): CodedError {
 
 /** Why an answer ended without being completed. */
 export function terminalError(terminal: Terminal): CodedError {
-  if (terminal.status === "cancelled") return new CodedError("request_cancelled", "The request was cancelled.");
+  if (terminal.status === "cancelled")
+    return new CodedError("request_cancelled", "The request was cancelled.");
   const { code = "internal_error", message = "The request failed." } = terminal.error ?? {};
   if (terminal.status === "expired") {
-    return new CodedError("deadline_exceeded", terminal.error?.message ?? "The deadline of the request has passed.");
+    return new CodedError(
+      "deadline_exceeded",
+      terminal.error?.message ?? "The deadline of the request has passed.",
+    );
   }
   return new CodedError(isErrorCode(code) ? code : "internal_error", message);
 }

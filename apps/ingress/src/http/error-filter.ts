@@ -33,8 +33,12 @@ export class ErrorFilter implements ExceptionFilter {
     if (error.code !== "not_found" || !request.is404) return error;
     const path = request.url.split("?", 1)[0]!;
     const methods = methodsOf(path);
-    if (methods.length === 0) return new CodedError("not_found", `Unknown request URL: ${request.method} ${path.slice(0, 200)}.`);
+    if (methods.length === 0)
+      return new CodedError("not_found", `Unknown request URL: ${request.method} ${path.slice(0, 200)}.`);
     reply.header("allow", methods.join(", "));
-    return new CodedError("method_not_allowed", `${request.method} is not allowed here; use ${methods.join(" or ")}.`);
+    return new CodedError(
+      "method_not_allowed",
+      `${request.method} is not allowed here; use ${methods.join(" or ")}.`,
+    );
   }
 }

@@ -51,6 +51,6 @@ export function installFrontDoor(fastify: FastifyInstance, context: IngressConte
   fastify.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
     // Some clients name a content type on a POST without a body, as cancel is.
     if (body === "") done(null, undefined);
-    else parseJson(request, body as string, done);
+    else void parseJson(request, body as string, done);
   });
 }

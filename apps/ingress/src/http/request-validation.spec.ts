@@ -1,9 +1,18 @@
-import { chatCompletionRequestSchema, completionRequestSchema, jobSubmissionSchema, type CodedError } from "@expert-router/contracts";
+import {
+  chatCompletionRequestSchema,
+  completionRequestSchema,
+  jobSubmissionSchema,
+  type CodedError,
+} from "@expert-router/contracts";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { validate } from "./request-validation.js";
 
-function problem(schema: z.ZodType, value: unknown, at?: string): Pick<CodedError, "code" | "param" | "message"> {
+function problem(
+  schema: z.ZodType,
+  value: unknown,
+  at?: string,
+): Pick<CodedError, "code" | "param" | "message"> {
   try {
     validate(schema, value, at);
   } catch (error) {
@@ -34,17 +43,25 @@ describe("validate", () => {
   });
 
   it("names all types a value may have", () => {
-    expect(problem(completionRequestSchema, { model: "auto", prompt: 3 }).message).toBe("Invalid value for 'prompt': expected one of string, array.");
+    expect(problem(completionRequestSchema, { model: "auto", prompt: 3 }).message).toBe(
+      "Invalid value for 'prompt': expected one of string, array.",
+    );
     expect(problem(completionRequestSchema, { model: "auto" }).code).toBe("missing_required_parameter");
   });
 
   it("names an unknown field, and the place of a nested body", () => {
     const job = { endpoint: "/v1/completions", body: {} };
-    expect(problem(jobSubmissionSchema, { ...job, colour: 1 })).toMatchObject({ code: "invalid_value", param: "colour" });
+    expect(problem(jobSubmissionSchema, { ...job, colour: 1 })).toMatchObject({
+      code: "invalid_value",
+      param: "colour",
+    });
     expect(problem(completionRequestSchema, { prompt: "x" }, "body")).toMatchObject({ param: "body.model" });
   });
 
   it("keeps fields it does not know", () => {
-    expect(validate(chatCompletionRequestSchema, { model: "auto", messages, min_p: 0.1 })).toHaveProperty("min_p", 0.1);
+    expect(validate(chatCompletionRequestSchema, { model: "auto", messages, min_p: 0.1 })).toHaveProperty(
+      "min_p",
+      0.1,
+    );
   });
 });

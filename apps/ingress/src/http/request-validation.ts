@@ -34,11 +34,18 @@ function problem(issue: Issue, value: unknown, at: string): CodedError {
 function reason(issue: Issue): string {
   if (issue.code !== "invalid_union") return lowerFirst(issue.message);
   const first = issue.errors.flatMap((issues) => (issues[0] === undefined ? [] : [issues[0]]));
-  const types = first.flatMap((alternative) => (alternative.code === "invalid_type" ? [alternative.expected] : []));
-  if (types.length > 0 && types.length === first.length) return `expected one of ${[...new Set(types)].join(", ")}`;
+  const types = first.flatMap((alternative) =>
+    alternative.code === "invalid_type" ? [alternative.expected] : [],
+  );
+  if (types.length > 0 && types.length === first.length)
+    return `expected one of ${[...new Set(types)].join(", ")}`;
   // An alternative of the right type says more than the others.
-  const told = first.filter((alternative) => alternative.code !== "invalid_type" || alternative.path.length > 0);
-  return [...new Set((told.length > 0 ? told : first).map(reason))].join("; or ") || lowerFirst(issue.message);
+  const told = first.filter(
+    (alternative) => alternative.code !== "invalid_type" || alternative.path.length > 0,
+  );
+  return (
+    [...new Set((told.length > 0 ? told : first).map(reason))].join("; or ") || lowerFirst(issue.message)
+  );
 }
 
 /** `messages[0].role` */
@@ -50,7 +57,10 @@ function paramPath(path: readonly PropertyKey[], at: string): string {
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | null | undefined)?.[step], value);
+  return path.reduce<unknown>(
+    (at, step) => (at as Record<PropertyKey, unknown> | null | undefined)?.[step],
+    value,
+  );
 }
 
 function isObject(value: unknown): boolean {

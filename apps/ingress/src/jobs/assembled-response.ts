@@ -9,7 +9,10 @@ export function answerIdentity(state: RequestState): AnswerIdentity {
 }
 
 /** The whole answer of a completed job, put together from its log; null when the log is gone. */
-export function assembledResponse(follower: TokenFollower, state: RequestState): Promise<Record<string, unknown> | null> {
+export function assembledResponse(
+  follower: TokenFollower,
+  state: RequestState,
+): Promise<Record<string, unknown> | null> {
   const assembler = new AnswerAssembler();
   return new Promise((resolve, reject) => {
     follower.follow(state.id, {

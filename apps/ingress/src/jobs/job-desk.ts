@@ -78,14 +78,17 @@ export class JobDesk {
   /** The job with all that belongs to it: place in the queue, or answer. */
   async view(state: RequestState): Promise<Job> {
     if (!isFinal(state)) return this.waitingView(state);
-    const response = state.status === "completed" ? await assembledResponse(this.ports.follower, state) : null;
+    const response =
+      state.status === "completed" ? await assembledResponse(this.ports.follower, state) : null;
     return jobView(state, { queuePosition: null, etaS: null, response });
   }
 
   /** A page of a tenant's jobs, newest first, without their answers. */
   async list(tenant: string, { limit, after, status, expert }: JobListQuery): Promise<JobList> {
     if (after !== undefined && !isRequestId(after)) {
-      throw new CodedError("invalid_value", "Invalid value for 'after': expected the id of a job.", { param: "after" });
+      throw new CodedError("invalid_value", "Invalid value for 'after': expected the id of a job.", {
+        param: "after",
+      });
     }
     const found: RequestState[] = [];
     let before: RequestId | undefined = after;
@@ -98,7 +101,12 @@ export class JobDesk {
       before = ids.at(-1) ?? before;
       const states = await this.ports.store.readMany(ids);
       for (const state of states) {
-        if (state !== undefined && (status ?? state.status) === state.status && (expert ?? state.decision.expert) === state.decision.expert) found.push(state);
+        if (
+          state !== undefined &&
+          (status ?? state.status) === state.status &&
+          (expert ?? state.decision.expert) === state.decision.expert
+        )
+          found.push(state);
       }
     }
     const data = await Promise.all(found.slice(0, limit).map((state) => this.listView(state)));
@@ -140,13 +148,16 @@ export class JobDesk {
 
   private async waitingView(state: RequestState): Promise<Job> {
     const { expert } = state.decision;
-    const position = state.status === "queued" ? await this.ports.queues.get(expert)?.position(state.id) : undefined;
+    const position =
+      state.status === "queued" ? await this.ports.queues.get(expert)?.position(state.id) : undefined;
     const etaS = position === undefined ? null : this.monitor.load(expert).etaS(position);
     return jobView(state, { queuePosition: position ?? null, etaS, response: null });
   }
 
-  private listView(state: RequestState): Promise<Job> | Job {
-    return isFinal(state) ? jobView(state, { queuePosition: null, etaS: null, response: null }) : this.waitingView(state);
+  private async listView(state: RequestState): Promise<Job> {
+    return isFinal(state)
+      ? jobView(state, { queuePosition: null, etaS: null, response: null })
+      : this.waitingView(state);
   }
 }
 

@@ -83,7 +83,8 @@ export class JobEvents implements TokenSink, OpenAnswer {
   end(): void {
     if (this.over) return;
     void this.options.finalJob().then(
-      (job) => this.finish(sseEvent(formatPosition(terminalPosition), JSON.stringify(job), `job.${job.status}`)),
+      (job) =>
+        this.finish(sseEvent(formatPosition(terminalPosition), JSON.stringify(job), `job.${job.status}`)),
       () => this.finish(""),
     );
   }
@@ -100,7 +101,8 @@ export class JobEvents implements TokenSink, OpenAnswer {
   /** What precedes the first delta of an answer or of its restart. */
   private opening(epoch: number): string {
     let text = "";
-    if (this.restartDue) text += sseEvent(formatPosition({ epoch, seq: 0 }), JSON.stringify({ epoch }), "job.restarted");
+    if (this.restartDue)
+      text += sseEvent(formatPosition({ epoch, seq: 0 }), JSON.stringify({ epoch }), "job.restarted");
     if (this.roleDue && this.encoder.role !== undefined) text += sseData(this.encoder.role);
     this.restartDue = false;
     this.roleDue = false;

@@ -94,7 +94,13 @@ export class JobsController {
   }
 
   private async accept(request: FastifyRequest): Promise<RequestRecord> {
-    const { endpoint, body, metadata, deadline_s: deadlineS, priority } = validate(jobSubmissionSchema, request.body);
+    const {
+      endpoint,
+      body,
+      metadata,
+      deadline_s: deadlineS,
+      priority,
+    } = validate(jobSubmissionSchema, request.body);
     const { model } = validate(bodySchemas[endpoint], body, "body");
     if (Object.keys(metadata ?? {}).length > maxMetadataPairs) {
       const message = `Invalid value for 'metadata': at most ${maxMetadataPairs} pairs.`;
@@ -120,9 +126,14 @@ export class JobsController {
 
 /** The place behind which a client wants to go on. The header wins: a browser repeats the URL and updates the header. */
 function readAfter(header: string | string[] | undefined, query: unknown): Position {
-  const [name, text] = header === undefined || header === "" ? ["starting_after", query] : ["Last-Event-ID", header];
+  const [name, text] =
+    header === undefined || header === "" ? ["starting_after", query] : ["Last-Event-ID", header];
   if (text === undefined || text === "") return startPosition;
   const position = typeof text === "string" ? parsePosition(text) : undefined;
   if (position !== undefined) return position;
-  throw new CodedError("invalid_value", `Invalid value for '${name}': expected the id of an event, as '1-17'.`, { param: name });
+  throw new CodedError(
+    "invalid_value",
+    `Invalid value for '${name}': expected the id of an event, as '1-17'.`,
+    { param: name },
+  );
 }

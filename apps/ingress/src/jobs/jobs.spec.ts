@@ -2,9 +2,15 @@ import type { Job, RequestId } from "@expert-router/contracts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startIngress, type IngressFixture } from "../testing/ingress-fixture.js";
 
-const submission = { endpoint: "/v1/chat/completions", body: { model: "code", messages: [{ role: "user", content: "x" }] } };
+const submission = {
+  endpoint: "/v1/chat/completions",
+  body: { model: "code", messages: [{ role: "user", content: "x" }] },
+};
 const stop = { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] };
-const completed = { status: "completed", usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 } } as const;
+const completed = {
+  status: "completed",
+  usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 },
+} as const;
 
 let ingress: IngressFixture;
 beforeEach(async () => {
@@ -22,7 +28,17 @@ describe("a job", () => {
   it("is queued, found, completed and shown with its answer", async () => {
     await submit();
     const job = await submit({ metadata: { a: "b" } });
-    expect(job).toMatchObject({ object: "job", status: "queued", expert: "code", reason: "pinned", priority: "async", queue_position: 1, eta_s: 0, metadata: { a: "b" }, response: null });
+    expect(job).toMatchObject({
+      object: "job",
+      status: "queued",
+      expert: "code",
+      reason: "pinned",
+      priority: "async",
+      queue_position: 1,
+      eta_s: 0,
+      metadata: { a: "b" },
+      response: null,
+    });
     ingress.ports.logs.append(job.id, { epoch: 1, seq: 1 }, ["Hello", stop]);
     ingress.ports.logs.end(job.id, completed);
     expect((await ingress.get(`/v1/jobs/${job.id}`)).json()).toMatchObject({
@@ -34,10 +50,14 @@ describe("a job", () => {
   });
 
   it("names what is wrong with a submission", async () => {
-    const refused = async (more: object) => ((await ingress.post("/v1/jobs", { ...submission, ...more })).json() as { error: { param: string } }).error.param;
+    const refused = async (more: object) =>
+      ((await ingress.post("/v1/jobs", { ...submission, ...more })).json() as { error: { param: string } })
+        .error.param;
     expect(await refused({ endpoint: "/v1/embeddings" })).toBe("endpoint");
     expect(await refused({ body: { model: "code" } })).toBe("body.messages");
-    expect(await refused({ metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, "v"])) })).toBe("metadata");
+    expect(
+      await refused({ metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, "v"])) }),
+    ).toBe("metadata");
     expect(await refused({ deadline_s: -1 })).toBe("deadline_s");
   });
 
@@ -45,14 +65,22 @@ describe("a job", () => {
     const job = await submit();
     const state = ingress.ports.logs.states.get(job.id)!;
     ingress.ports.logs.states.set(job.id, { ...state, tenant: "key-other" });
-    expect((await ingress.get(`/v1/jobs/${job.id}`)).json()).toMatchObject({ error: { code: "job_not_found" } });
+    expect((await ingress.get(`/v1/jobs/${job.id}`)).json()).toMatchObject({
+      error: { code: "job_not_found" },
+    });
     ingress.ports.logs.states.set(job.id, { ...state, kind: "sync" });
-    for (const path of ["", "/events"]) expect((await ingress.get(`/v1/jobs/${job.id}${path}`)).statusCode).toBe(404);
+    for (const path of ["", "/events"])
+      expect((await ingress.get(`/v1/jobs/${job.id}${path}`)).statusCode).toBe(404);
   });
 
   it("is cancelled once, and not after its end", async () => {
     const job = await submit();
-    const cancel = () => ingress.app.inject({ method: "POST", url: `/v1/jobs/${job.id}/cancel`, headers: { "content-type": "application/json" } });
+    const cancel = () =>
+      ingress.app.inject({
+        method: "POST",
+        url: `/v1/jobs/${job.id}/cancel`,
+        headers: { "content-type": "application/json" },
+      });
     for (const _ of [1, 2]) {
       const response = await cancel();
       expect(response.statusCode).toBe(200);
@@ -68,20 +96,29 @@ describe("a job", () => {
 
   it("expires when nobody has finished it by its deadline", async () => {
     const job = await submit({ deadline_s: 0.1 });
-    await expect.poll(() => ingress.ports.logs.states.get(job.id)!.status, { timeout: 5_000 }).toBe("expired");
-    expect((await ingress.get(`/v1/jobs/${job.id}`)).json()).toMatchObject({ status: "expired", error: { code: "deadline_exceeded" } });
+    await expect
+      .poll(() => ingress.ports.logs.states.get(job.id)!.status, { timeout: 5_000 })
+      .toBe("expired");
+    expect((await ingress.get(`/v1/jobs/${job.id}`)).json()).toMatchObject({
+      status: "expired",
+      error: { code: "deadline_exceeded" },
+    });
     expect(ingress.ports.queues.get("code")!.jobs).toEqual([]);
   });
 
   it("is listed by pages, newest first, and filtered", async () => {
     const ids: string[] = [];
-    for (let i = 0; i < 5; i++) ids.unshift((await submit(i === 2 ? { body: { ...submission.body, model: "general" } } : {})).id);
+    for (let i = 0; i < 5; i++)
+      ids.unshift((await submit(i === 2 ? { body: { ...submission.body, model: "general" } } : {})).id);
     const page = (await ingress.get("/v1/jobs?limit=2")).json();
     expect(page).toMatchObject({ object: "list", first_id: ids[0], last_id: ids[1], has_more: true });
     const rest = (await ingress.get(`/v1/jobs?limit=3&after=${ids[1]}`)).json() as { data: Job[] };
     expect(rest).toMatchObject({ has_more: false });
     expect(rest.data.map((job) => job.id)).toEqual(ids.slice(2));
-    expect((await ingress.get("/v1/jobs?expert=general")).json()).toMatchObject({ data: [{ id: ids[2] }], has_more: false });
+    expect((await ingress.get("/v1/jobs?expert=general")).json()).toMatchObject({
+      data: [{ id: ids[2] }],
+      has_more: false,
+    });
     expect((await ingress.get("/v1/jobs?limit=0")).json()).toMatchObject({ error: { param: "limit" } });
     expect((await ingress.get("/v1/jobs?after=x")).json()).toMatchObject({ error: { param: "after" } });
   });
@@ -103,26 +140,45 @@ describe("the events of a job", () => {
   it("are the same bytes live, later, and behind every id", async () => {
     const { id, all } = await finished();
     expect(all.match(/^(id|event): .*$/gm)).toEqual([
-      "id: 1-1", "id: 1-2", "id: 2-0", "event: job.restarted", "id: 2-1", "id: 2-2", "id: 2-3", "id: 9007199254740991-1", "event: job.completed",
+      "id: 1-1",
+      "id: 1-2",
+      "id: 2-0",
+      "event: job.restarted",
+      "id: 2-1",
+      "id: 2-2",
+      "id: 2-3",
+      "id: 9007199254740991-1",
+      "event: job.completed",
     ]);
     expect((await ingress.get(`/v1/jobs/${id}/events`)).body).toBe(all);
     for (const position of ["1-1", "1-2", "2-0", "2-1", "2-2", "2-3"]) {
       const event = all.split("\n\n").find((one) => one.startsWith(`id: ${position}\n`))!;
       const behind = all.slice(all.indexOf(event) + event.length + 2);
-      expect((await ingress.get(`/v1/jobs/${id}/events`, { "last-event-id": position })).body, position).toBe(behind);
-      expect((await ingress.get(`/v1/jobs/${id}/events?starting_after=${position}`)).body, position).toBe(behind);
+      expect((await ingress.get(`/v1/jobs/${id}/events`, { "last-event-id": position })).body, position).toBe(
+        behind,
+      );
+      expect((await ingress.get(`/v1/jobs/${id}/events?starting_after=${position}`)).body, position).toBe(
+        behind,
+      );
     }
   });
 
   it("end with the job, its answer included", async () => {
     const { all } = await finished();
     const last = JSON.parse(/data: (.*)\n\n$/.exec(all)![1]!) as Job;
-    expect(last).toMatchObject({ status: "completed", response: { choices: [{ message: { content: "cd" } }] } });
+    expect(last).toMatchObject({
+      status: "completed",
+      response: { choices: [{ message: { content: "cd" } }] },
+    });
   });
 
   it("say nothing behind the end, and refuse an id that is none", async () => {
     const { id } = await finished();
-    expect((await ingress.get(`/v1/jobs/${id}/events?starting_after=9007199254740991-1`)).statusCode).toBe(204);
-    expect((await ingress.get(`/v1/jobs/${id}/events`, { "last-event-id": "x" })).json()).toMatchObject({ error: { code: "invalid_value", param: "Last-Event-ID" } });
+    expect((await ingress.get(`/v1/jobs/${id}/events?starting_after=9007199254740991-1`)).statusCode).toBe(
+      204,
+    );
+    expect((await ingress.get(`/v1/jobs/${id}/events`, { "last-event-id": "x" })).json()).toMatchObject({
+      error: { code: "invalid_value", param: "Last-Event-ID" },
+    });
   });
 });

@@ -20,7 +20,9 @@ describe("the OpenAPI document", () => {
 
   it("has an operation id for each operation, once", () => {
     const { paths } = openApiDocument() as { paths: Record<string, Record<string, { operationId: string }>> };
-    const ids = Object.values(paths).flatMap((methods) => Object.values(methods).map((one) => one.operationId));
+    const ids = Object.values(paths).flatMap((methods) =>
+      Object.values(methods).map((one) => one.operationId),
+    );
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids).toContain("postV1ChatCompletions");
   });

@@ -10,7 +10,8 @@ export function openApiDocument(): Json {
   const paths: Json = {};
   for (const [path, methods] of Object.entries(routes)) {
     const operations: Json = {};
-    for (const [method, route] of Object.entries(methods)) operations[method] = operation(path, method, route, schemas);
+    for (const [method, route] of Object.entries(methods))
+      operations[method] = operation(path, method, route, schemas);
     paths[path] = operations;
   }
   return {
@@ -18,7 +19,8 @@ export function openApiDocument(): Json {
     info: {
       title: "Expert Router",
       version: "0.1.0",
-      description: "Many specialised language models, served as one. OpenAI's SDKs work unchanged; set their base URL to `/v1`.",
+      description:
+        "Many specialised language models, served as one. OpenAI's SDKs work unchanged; set their base URL to `/v1`.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
@@ -26,7 +28,9 @@ export function openApiDocument(): Json {
     paths,
     components: {
       schemas,
-      securitySchemes: { key: { type: "http", scheme: "bearer", description: "Needed where API keys are configured." } },
+      securitySchemes: {
+        key: { type: "http", scheme: "bearer", description: "Needed where API keys are configured." },
+      },
     },
   };
 }
@@ -40,17 +44,30 @@ function operation(path: string, method: string, route: RouteDescription, schema
     ...(guarded && { security: [{}, { key: [] }] }),
     parameters: parameters(path, route),
     ...(route.body !== undefined && {
-      requestBody: { required: true, content: { "application/json": { schema: reference(route.body, schemas, "input") } } },
+      requestBody: {
+        required: true,
+        content: { "application/json": { schema: reference(route.body, schemas, "input") } },
+      },
     }),
     responses: {
       [route.status]: { description: "Success.", content: answerContent(route, schemas) },
-      ...Object.fromEntries((guarded ? [401, ...route.errors, 503] : route.errors).map((status) => [status, errorResponse(status)])),
+      ...Object.fromEntries(
+        (guarded ? [401, ...route.errors, 503] : route.errors).map((status) => [
+          status,
+          errorResponse(status),
+        ]),
+      ),
     },
   };
 }
 
 function parameters(path: string, route: RouteDescription): Json[] {
-  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: "path", required: true, schema: { type: "string" } }));
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: "path",
+    required: true,
+    schema: { type: "string" },
+  }));
   const inQuery = Object.entries(route.query?.shape ?? {}).map(([name, schema]) => ({
     name,
     in: "query",
@@ -68,7 +85,8 @@ function parameters(path: string, route: RouteDescription): Json[] {
 }
 
 function answerContent({ answer, streams }: RouteDescription, schemas: Json): Json {
-  if (typeof answer === "string") return { [answer]: { schema: answer === "application/json" ? {} : { type: "string" } } };
+  if (typeof answer === "string")
+    return { [answer]: { schema: answer === "application/json" ? {} : { type: "string" } } };
   return {
     "application/json": { schema: reference(answer, schemas, "output") },
     ...(streams === true && { "text/event-stream": { schema: { type: "string" } } }),
@@ -76,11 +94,20 @@ function answerContent({ answer, streams }: RouteDescription, schemas: Json): Js
 }
 
 function errorResponse(status: number): Json {
-  const codes = Object.entries(errorTable).flatMap(([code, definition]) => (definition.status === status ? [`\`${code}\``] : []));
-  return { description: codes.join(", "), content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } } };
+  const codes = Object.entries(errorTable).flatMap(([code, definition]) =>
+    definition.status === status ? [`\`${code}\``] : [],
+  );
+  return {
+    description: codes.join(", "),
+    content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
+  };
 }
 
-function reference([name, schema]: readonly [string, z.ZodType], schemas: Json, io: "input" | "output"): Json {
+function reference(
+  [name, schema]: readonly [string, z.ZodType],
+  schemas: Json,
+  io: "input" | "output",
+): Json {
   schemas[name] ??= jsonSchema(schema, io);
   return { $ref: `#/components/schemas/${name}` };
 }

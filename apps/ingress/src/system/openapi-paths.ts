@@ -23,7 +23,12 @@ export interface RouteDescription {
   readonly headers?: Readonly<Record<string, string>>;
   /** Status of success, and its body: a schema or a media type. */
   readonly status: number;
-  readonly answer: readonly [name: string, schema: z.ZodType] | "text/html" | "text/plain" | "text/event-stream" | "application/json";
+  readonly answer:
+    | readonly [name: string, schema: z.ZodType]
+    | "text/html"
+    | "text/plain"
+    | "text/event-stream"
+    | "application/json";
   /** The answer may be an event stream instead. */
   readonly streams?: boolean;
   /** Error statuses beside 401 and 503. */
@@ -45,7 +50,10 @@ const completionAnswer = z
   })
   .describe("OpenAI's answer object.");
 const startingAfter = z.strictObject({
-  starting_after: z.string().optional().describe("Id of the last event seen; the header `Last-Event-ID` goes before."),
+  starting_after: z
+    .string()
+    .optional()
+    .describe("Id of the last event seen; the header `Last-Event-ID` goes before."),
 });
 
 const generation = {
@@ -60,16 +68,36 @@ const operation = { tag: "Operations", status: 200, errors: [] } as const;
 
 export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescription>>>> = {
   "/v1/chat/completions": {
-    post: { ...generation, summary: "Answer a conversation.", body: ["ChatCompletionRequest", chatCompletionRequestSchema] },
+    post: {
+      ...generation,
+      summary: "Answer a conversation.",
+      body: ["ChatCompletionRequest", chatCompletionRequestSchema],
+    },
   },
   "/v1/completions": {
-    post: { ...generation, summary: "Complete a text.", body: ["CompletionRequest", completionRequestSchema] },
+    post: {
+      ...generation,
+      summary: "Complete a text.",
+      body: ["CompletionRequest", completionRequestSchema],
+    },
   },
   "/v1/models": {
-    get: { tag: "Generation", summary: "List `auto` and the experts.", status: 200, answer: ["ModelList", modelListSchema], errors: [] },
+    get: {
+      tag: "Generation",
+      summary: "List `auto` and the experts.",
+      status: 200,
+      answer: ["ModelList", modelListSchema],
+      errors: [],
+    },
   },
   "/v1/models/{id}": {
-    get: { tag: "Generation", summary: "One model.", status: 200, answer: ["Model", modelSchema], errors: [404] },
+    get: {
+      tag: "Generation",
+      summary: "One model.",
+      status: 200,
+      answer: ["Model", modelSchema],
+      errors: [404],
+    },
   },
   "/v1/jobs": {
     post: {
@@ -91,7 +119,13 @@ export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescrip
     },
   },
   "/v1/jobs/{id}": {
-    get: { tag: "Jobs", summary: "One job, with its answer once completed.", status: 200, answer: job, errors: [404] },
+    get: {
+      tag: "Jobs",
+      summary: "One job, with its answer once completed.",
+      status: 200,
+      answer: job,
+      errors: [404],
+    },
   },
   "/v1/jobs/{id}/events": {
     get: {
@@ -118,10 +152,18 @@ export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescrip
     },
   },
   "/v1/experts": {
-    get: { tag: "Routing", summary: "How the experts are.", status: 200, answer: ["ExpertList", expertListSchema], errors: [] },
+    get: {
+      tag: "Routing",
+      summary: "How the experts are.",
+      status: 200,
+      answer: ["ExpertList", expertListSchema],
+      errors: [],
+    },
   },
   "/healthz": { get: { ...operation, summary: "The process lives.", answer: "application/json" } },
-  "/readyz": { get: { ...operation, summary: "The process may be given work; 503 if not.", answer: "application/json" } },
+  "/readyz": {
+    get: { ...operation, summary: "The process may be given work; 503 if not.", answer: "application/json" },
+  },
   "/metrics": { get: { ...operation, summary: "Prometheus metrics.", answer: "text/plain" } },
   "/openapi.json": { get: { ...operation, summary: "This document.", answer: "application/json" } },
   "/docs": { get: { ...operation, summary: "This document, to read.", answer: "text/html" } },

@@ -22,8 +22,10 @@ export class OperationsController {
 
   @Get("readyz")
   async readyz(@Res() reply: FastifyReply): Promise<void> {
-    const { ready, checks } = await this.context.lifecycle.readiness();
-    void reply.code(ready ? 200 : 503).send({ status: ready ? "ready" : this.context.lifecycle.state, checks });
+    const { lifecycle } = this.context;
+    const { ready, checks } = await lifecycle.readiness();
+    const status = lifecycle.state === "ready" && !ready ? "not-ready" : lifecycle.state;
+    void reply.code(ready ? 200 : 503).send({ status, checks });
   }
 
   @Get("metrics")
@@ -40,7 +42,10 @@ export class OperationsController {
 
   @Get()
   @Header("content-type", "text/html; charset=utf-8")
-  @Header("content-security-policy", "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'")
+  @Header(
+    "content-security-policy",
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'",
+  )
   landing(): string {
     return this.page;
   }

@@ -15,7 +15,9 @@ import type { ExpertQueue, QueuedJob, WorkerRegistry } from "@expert-router/queu
 import type { Following, RequestStore, TokenFollower, TokenSink } from "@expert-router/token-stream";
 import type { IngressPorts, PromptRouter } from "../wiring/ports.js";
 
-type Entry = { readonly position: Position; readonly deltas: readonly Delta[] } | { readonly position: Position; readonly restart: true };
+type Entry =
+  | { readonly position: Position; readonly deltas: readonly Delta[] }
+  | { readonly position: Position; readonly restart: true };
 
 interface Follower {
   readonly sink: TokenSink;
@@ -48,12 +50,17 @@ export class FakeLogs implements RequestStore, TokenFollower {
     return Promise.all(ids.map((id) => this.read(id)));
   }
 
-  async listJobs(tenant: string, options: { limit: number; before?: RequestId | undefined }): Promise<RequestId[]> {
+  async listJobs(
+    tenant: string,
+    options: { limit: number; before?: RequestId | undefined },
+  ): Promise<RequestId[]> {
     this.check();
-    const ids = [...this.states.values()].filter((state) => state.kind === "job" && state.tenant === tenant).map((state) => state.id);
+    const ids = [...this.states.values()]
+      .filter((state) => state.kind === "job" && state.tenant === tenant)
+      .map((state) => state.id);
     return ids
-      .sort()
-      .reverse()
+      .toSorted()
+      .toReversed()
       .filter((id) => options.before === undefined || id < options.before)
       .slice(0, options.limit);
   }
@@ -82,7 +89,15 @@ export class FakeLogs implements RequestStore, TokenFollower {
     this.terminals.set(id, terminal);
     const state = this.states.get(id)!;
     const { status, usage, error } = terminal;
-    this.states.set(id, { ...state, status, usage, error, attempts: 1, startedAtMs: state.createdAtMs + 5, finishedAtMs: state.createdAtMs + 9 });
+    this.states.set(id, {
+      ...state,
+      status,
+      usage,
+      error,
+      attempts: 1,
+      startedAtMs: state.createdAtMs + 5,
+      finishedAtMs: state.createdAtMs + 9,
+    });
     this.tellAll(id);
   }
 
@@ -178,7 +193,20 @@ class FakeRegistry implements WorkerRegistry {
   async leave(): Promise<void> {}
   async alive(expert: string): Promise<WorkerReport[]> {
     const engine = { engineHealthy: true, engineKind: "sim", engineModel: "simulated" };
-    return [{ id: "wrk_1", expert, host: "h", pid: 1, startedAtMs: 0, state: "running", ...engine, running: 0, concurrency: 4, finished: 0 }];
+    return [
+      {
+        id: "wrk_1",
+        expert,
+        host: "h",
+        pid: 1,
+        startedAtMs: 0,
+        state: "running",
+        ...engine,
+        running: 0,
+        concurrency: 4,
+        finished: 0,
+      },
+    ];
   }
   async reap(): Promise<number> {
     return 0;
@@ -192,7 +220,14 @@ const router: PromptRouter = {
     const text = typeof input === "string" ? input : JSON.stringify(input);
     const expert = text.includes("code") ? "code" : "general";
     const reason = text === "" ? "no-text" : "best-match";
-    return { expert, cluster: expert, confidence: 0.81256, candidates: [{ expert, probability: 0.81256 }], reason, routerVersion: "v1" };
+    return {
+      expert,
+      cluster: expert,
+      confidence: 0.81256,
+      candidates: [{ expert, probability: 0.81256 }],
+      reason,
+      routerVersion: "v1",
+    };
   },
 };
 

@@ -5,7 +5,6 @@ import type { RequestId } from "@expert-router/contracts";
 import { Lifecycle } from "@expert-router/lifecycle";
 import { createLogger, createMetrics } from "@expert-router/telemetry";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
-import { expect, vi } from "vitest";
 import { OpenAnswers } from "../answers/open-answers.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { createIngressApp } from "../ingress-app.js";
@@ -21,7 +20,11 @@ export interface IngressFixture {
   readonly logLines: string[];
   readonly open: OpenAnswers;
   /** POST of a JSON body. */
-  post(url: string, body: unknown, headers?: Record<string, string>): ReturnType<NestFastifyApplication["inject"]>;
+  post(
+    url: string,
+    body: unknown,
+    headers?: Record<string, string>,
+  ): ReturnType<NestFastifyApplication["inject"]>;
   get(url: string, headers?: Record<string, string>): ReturnType<NestFastifyApplication["inject"]>;
   /** The id of the next request that arrives on a queue. */
   queued(expert?: string): Promise<RequestId>;
@@ -44,7 +47,11 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
     tuning: { ...defaultTuning, ...options.tuning },
     lifecycle: new Lifecycle(),
     metrics: createMetrics({ defaultMetrics: false }),
-    logger: createLogger({ name: "ingress", level: "debug", destination: { write: (line) => void logLines.push(line) } }),
+    logger: createLogger({
+      name: "ingress",
+      level: "debug",
+      destination: { write: (line) => void logLines.push(line) },
+    }),
   };
   const app = await createIngressApp(IngressModule.withPorts(context, ports), context);
   await app.get(ExpertMonitor).start();
@@ -57,14 +64,22 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
     logLines,
     open: app.get(OpenAnswers),
     post: (url, body, headers = {}) =>
-      app.inject({ method: "POST", url, payload: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } }),
+      app.inject({
+        method: "POST",
+        url,
+        payload: JSON.stringify(body),
+        headers: { "content-type": "application/json", ...headers },
+      }),
     get: (url, headers = {}) => app.inject({ method: "GET", url, headers }),
-    queued: (expert = "general") =>
-      vi.waitFor(() => {
+    queued: async (expert = "general") => {
+      const deadline = Date.now() + 5_000;
+      for (;;) {
         const job = ports.queues.get(expert)!.jobs.at(-1);
-        expect(job).toBeDefined();
-        return job!.id;
-      }, 5_000),
+        if (job !== undefined) return job.id;
+        if (Date.now() > deadline) throw new Error(`nothing was queued for '${expert}'`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
     close: async () => {
       app.get(ExpertMonitor).stop();
       app.get(JobDesk).stop();
@@ -73,8 +88,18 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
   };
 }
 
-function settings(experts: readonly string[], { apiKeys = [], maxQueuedPerExpert = 3 }: FixtureOptions): IngressSettings {
-  const engine = { kind: "sim", url: "http://127.0.0.1:1", model: "simulated", concurrency: 4, firstTokenTimeoutMs: 1, interTokenTimeoutMs: 1 } as const;
+function settings(
+  experts: readonly string[],
+  { apiKeys = [], maxQueuedPerExpert = 3 }: FixtureOptions,
+): IngressSettings {
+  const engine = {
+    kind: "sim",
+    url: "http://127.0.0.1:1",
+    model: "simulated",
+    concurrency: 4,
+    firstTokenTimeoutMs: 1,
+    interTokenTimeoutMs: 1,
+  } as const;
   return {
     host: "127.0.0.1",
     port: 0,
@@ -82,6 +107,7 @@ function settings(experts: readonly string[], { apiKeys = [], maxQueuedPerExpert
     apiKeys,
     dataDir: "/nonexistent",
     logLevel: "debug",
+    drainTimeoutMs: 9_000,
     system: {
       path: "/nonexistent/expert-router.yaml",
       fallback: "general",

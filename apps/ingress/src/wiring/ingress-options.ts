@@ -14,8 +14,6 @@ export interface IngressTuning {
   readonly pollMs: number;
   readonly reapMs: number;
   readonly deadlineSweepMs: number;
-  /** How long a drain waits for open streams before it interrupts them. */
-  readonly drainWaitMs: number;
 }
 
 export const defaultTuning: IngressTuning = {
@@ -25,7 +23,6 @@ export const defaultTuning: IngressTuning = {
   pollMs: 250,
   reapMs: 500,
   deadlineSweepMs: 1_000,
-  drainWaitMs: 6_000,
 };
 
 /** What an ingress is built from. */
