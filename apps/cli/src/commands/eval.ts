@@ -1,12 +1,7 @@
 import { Command } from "commander";
-import {
-  classifiedText,
-  EvaluationTally,
-  RouterError,
-  type Evaluation,
-  type PromptExample,
-} from "@expert-router/classifier";
+import { classifiedText, EvaluationTally, RouterError, type PromptExample } from "@expert-router/classifier";
 import { Classifier } from "@expert-router/embedder";
+import type { EvaluationReport } from "./evaluation-report.js";
 import { formatEvaluation } from "./evaluation-table.js";
 import { readPrompts } from "./prompt-file.js";
 import { reportRouterErrors } from "./router-failure.js";
@@ -16,14 +11,6 @@ const windowSize = 256;
 /** Prompts classified one after the other to measure the time of one, and before that to warm up. */
 const timedPrompts = 2_000;
 const warmUpPrompts = 200;
-
-/** What `eval --json` prints. */
-export interface EvaluationReport extends Evaluation {
-  /** Time of one `classify` call with nothing else under way, features included, in microseconds. */
-  readonly classify_us: { readonly p50: number; readonly p99: number };
-  /** Prompts a second with up to 256 calls under way; reading the file is not counted. */
-  readonly prompts_per_s: number;
-}
 
 /** `expert-router eval`: how well and how fast an artifact classifies labelled prompts. */
 export function evalCommand(): Command {

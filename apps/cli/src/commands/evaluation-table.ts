@@ -1,4 +1,4 @@
-import type { EvaluationReport } from "./eval.js";
+import type { EvaluationReport } from "./evaluation-report.js";
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 

@@ -1,0 +1,9 @@
+import type { Evaluation } from "@expert-router/classifier";
+
+/** What `eval --json` prints. */
+export interface EvaluationReport extends Evaluation {
+  /** Time of one `classify` call with nothing else under way, features included, in microseconds. */
+  readonly classify_us: { readonly p50: number; readonly p99: number };
+  /** Prompts a second with up to 256 calls under way; reading the file is not counted. */
+  readonly prompts_per_s: number;
+}
