@@ -109,17 +109,19 @@ describe("EngineStream", () => {
   });
 
   it("does not blame the engine for a stall of its own process", async () => {
+    const stall = (): void => {
+      const until = performance.now() + 250;
+      while (performance.now() < until);
+    };
     await engineBefore((_request, response) => {
       stream(response).write(event("a"));
-      setTimeout(() => response.end(`${event("b")}${done}`), 20);
+      setTimeout(() => {
+        response.end(`${event("b")}${done}`);
+        // The answer is with the kernel by then, and nobody reads it until the timers were served.
+        process.nextTick(stall);
+      }, 20);
     }, 100);
-    const events = call()[Symbol.asyncIterator]();
-    await events.next();
-    const until = performance.now() + 250;
-    setTimeout(() => {
-      while (performance.now() < until);
-    }, 25);
-    await expect(events.next()).resolves.toMatchObject({ done: false });
+    expect(await textOf(call())).toBe("ab");
   });
 
   it("throws the reason of an abort at once, and closes the connection", async () => {
