@@ -20,6 +20,8 @@ export async function createIngressApp(
   });
   SwaggerModule.setup("docs", app, openApiDocument() as unknown as OpenAPIObject, {
     raw: false,
+    // The page asks nobody outside: the badge of swagger.io's validator would.
+    swaggerOptions: { validatorUrl: null },
     customSiteTitle: "Expert Router API",
   });
   await app.init();
