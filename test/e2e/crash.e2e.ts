@@ -16,7 +16,12 @@ const maxTokens = 150;
 
 function promptBody(stream: boolean): { body: string; expected: string } {
   const messages = [{ role: "user", content: `Write a function. ${newRequestId()}` }];
-  const answer = simulatedAnswer({ seed: simulatorSeed, endpoint: "/v1/chat/completions", messages, maxTokens });
+  const answer = simulatedAnswer({
+    seed: simulatorSeed,
+    endpoint: "/v1/chat/completions",
+    messages,
+    maxTokens,
+  });
   const body = { model: "code", stream, max_tokens: maxTokens, messages };
   return { body: JSON.stringify(body), expected: answer.tokens.join("") };
 }
@@ -28,7 +33,7 @@ interface Streamed {
   error?: unknown;
 }
 
-async function stream(url: string, body: string, onToken?: (count: number) => void): Promise<Streamed> {
+async function follow(url: string, body: string, onToken?: (count: number) => void): Promise<Streamed> {
   const response = await post(url, body);
   const result: Streamed = { text: "", ids: new Set(), done: false };
   let count = 0;
@@ -37,7 +42,11 @@ async function stream(url: string, body: string, onToken?: (count: number) => vo
       result.done = true;
       continue;
     }
-    const chunk = JSON.parse(data) as { id: string; error?: unknown; choices: { delta: { content?: string } }[] };
+    const chunk = JSON.parse(data) as {
+      id: string;
+      error?: unknown;
+      choices: { delta: { content?: string } }[];
+    };
     if (chunk.error !== undefined) {
       result.error = chunk.error;
       continue;
@@ -62,7 +71,7 @@ describe("a worker that dies in the middle of answers", () => {
     const victim = system.workers[0]?.process as Child;
     const requests = Array.from({ length: 20 }, () => promptBody(true));
     const streams = requests.map(({ body }, i) =>
-      stream((system as TestSystem).url, body, (count) => {
+      follow((system as TestSystem).url, body, (count) => {
         if (i === 0 && count === 40) victim.kill("SIGKILL");
       }),
     );
@@ -78,7 +87,7 @@ describe("a worker that dies in the middle of answers", () => {
     system = await TestSystem.start(slow);
     const victim = system.workers[0]?.process as Child;
     const request = promptBody(true);
-    const answer = await stream(system.url, request.body, (count) => {
+    const answer = await follow(system.url, request.body, (count) => {
       if (count !== 30) return;
       victim.kill("SIGKILL");
       system?.startWorker("code");
@@ -93,7 +102,10 @@ describe("a worker that dies in the middle of answers", () => {
     await waitFor("all running", async () => (await system?.runningAt("code")) === 6);
     system.workers[0]?.process.kill("SIGKILL");
     for (const [i, answer] of (await Promise.all(answers)).entries()) {
-      const { choices, usage } = answer as { choices: { message: { content: string } }[]; usage: { completion_tokens: number } };
+      const { choices, usage } = answer as {
+        choices: { message: { content: string } }[];
+        usage: { completion_tokens: number };
+      };
       expect(choices[0]?.message.content).toBe(requests[i]?.expected);
       expect(usage.completion_tokens).toBe(maxTokens);
     }
@@ -106,7 +118,7 @@ describe("a worker that is told to end", () => {
     const first = system.workers[0]?.process as Child;
     const requests = Array.from({ length: 10 }, () => promptBody(true));
     const streams = requests.map(({ body }, i) =>
-      stream((system as TestSystem).url, body, (count) => {
+      follow((system as TestSystem).url, body, (count) => {
         if (i === 0 && count === 20) first.kill("SIGTERM");
       }),
     );
@@ -119,7 +131,7 @@ describe("a worker that is told to end", () => {
   it("hands long answers back, to be continued elsewhere", async () => {
     system = await TestSystem.start({ ...slow, interTokenLatencyMs: 60, workersPerExpert: 2 });
     const requests = Array.from({ length: 4 }, () => promptBody(true));
-    const streams = requests.map(({ body }) => stream((system as TestSystem).url, body));
+    const streams = requests.map(({ body }) => follow((system as TestSystem).url, body));
     await waitFor("all running", async () => (await system?.runningAt("code")) === 4);
     const first = system.workers[0]?.process as Child;
     first.kill("SIGTERM");
@@ -134,7 +146,7 @@ describe("a worker that freezes past its heartbeat and thaws", () => {
   it("writes nothing more, and the answer goes on elsewhere", async () => {
     system = await TestSystem.start({ ...slow, workersPerExpert: 2 });
     const requests = Array.from({ length: 6 }, () => promptBody(true));
-    const streams = requests.map(({ body }) => stream((system as TestSystem).url, body));
+    const streams = requests.map(({ body }) => follow((system as TestSystem).url, body));
     await waitFor("all running", async () => (await system?.runningAt("code")) === 6);
     const frozen = system.workers[0]?.process as Child;
     frozen.kill("SIGSTOP");
@@ -142,8 +154,12 @@ describe("a worker that freezes past its heartbeat and thaws", () => {
     for (const [i, answer] of (await Promise.all(streams)).entries()) {
       expect(answer).toMatchObject({ text: requests[i]?.expected, done: true });
     }
-    await waitFor("engine calls of the zombie are aborted", async () => (await system?.runningAt("code")) === 0, {
-      timeoutMs: 8_000,
-    });
+    await waitFor(
+      "engine calls of the zombie are aborted",
+      async () => (await system?.runningAt("code")) === 0,
+      {
+        timeoutMs: 8_000,
+      },
+    );
   });
 });

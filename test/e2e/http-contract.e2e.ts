@@ -31,12 +31,17 @@ describe("bad input is answered precisely, in OpenAI's shape", () => {
   const chat = "/v1/chat/completions";
 
   it("knows the unknown model, the bad JSON, the missing field, the wrong value", async () => {
-    expect(await errorOf(await post(chat, { model: "gpt-4", messages }))).toMatchObject({ status: 404, code: "model_not_found" });
+    expect(await errorOf(await post(chat, { model: "gpt-4", messages }))).toMatchObject({
+      status: 404,
+      code: "model_not_found",
+    });
     expect(await errorOf(await post(chat, "{nonsense"))).toMatchObject({ status: 400, code: "invalid_json" });
     const missing = await errorOf(await post(chat, { model: "auto" }));
     expect(missing).toMatchObject({ status: 400, param: "messages", code: "missing_required_parameter" });
     expect(missing.message).toContain("messages");
-    const wrong = await errorOf(await post(chat, { model: "auto", messages: [{ role: "king", content: "x" }] }));
+    const wrong = await errorOf(
+      await post(chat, { model: "auto", messages: [{ role: "king", content: "x" }] }),
+    );
     expect(wrong).toMatchObject({ status: 400, param: "messages[0].role", code: "invalid_value" });
     for (const body of ["", "null", "[]", "7", '"x"']) {
       expect((await errorOf(await post(chat, body))).status).toBe(400);
@@ -44,27 +49,51 @@ describe("bad input is answered precisely, in OpenAI's shape", () => {
   });
 
   it("refuses 5 MB and takes just under 4", async () => {
-    const big = (bytes: number): unknown => ({ model: "general", max_tokens: 1, messages: [{ role: "user", content: "x".repeat(bytes) }] });
-    expect(await errorOf(await post(chat, big(5_000_000)))).toMatchObject({ status: 413, code: "request_too_large" });
+    const big = (bytes: number): unknown => ({
+      model: "general",
+      max_tokens: 1,
+      messages: [{ role: "user", content: "x".repeat(bytes) }],
+    });
+    expect(await errorOf(await post(chat, big(5_000_000)))).toMatchObject({
+      status: 413,
+      code: "request_too_large",
+    });
     expect((await post(chat, big(4 * 1024 * 1024 - 200))).status).toBe(200);
   });
 
   it("knows other content types, routes and methods", async () => {
-    const text = await fetch(`${system.url}${chat}`, { method: "POST", headers: { "content-type": "text/plain" }, body: "x" });
+    const text = await fetch(`${system.url}${chat}`, {
+      method: "POST",
+      headers: { "content-type": "text/plain" },
+      body: "x",
+    });
     expect((await errorOf(text)).status).toBe(415);
     expect((await errorOf(await fetch(`${system.url}/v1/nothing`))).status).toBe(404);
-    expect((await errorOf(await post(chat, { model: "auto", messages }, { "x-expert-router-priority": "vip" }))).status).toBe(400);
+    expect(
+      (await errorOf(await post(chat, { model: "auto", messages }, { "x-expert-router-priority": "vip" })))
+        .status,
+    ).toBe(400);
   });
 });
 
 describe("requests", () => {
   it("pass unknown fields on to the engine", async () => {
-    const response = await post("/v1/chat/completions", { model: "general", messages, x_sim_fault: "http-500" });
+    const response = await post("/v1/chat/completions", {
+      model: "general",
+      messages,
+      x_sim_fault: "http-500",
+    });
     expect(await errorOf(response)).toMatchObject({ status: 502, code: "engine_error" });
   });
 
   it("that fail inside the stream say so, without [DONE]", async () => {
-    const response = await post("/v1/chat/completions", { model: "general", messages, stream: true, tools: [{ type: "function", function: { name: "f" } }], x_sim_fault: "cut-mid" });
+    const response = await post("/v1/chat/completions", {
+      model: "general",
+      messages,
+      stream: true,
+      tools: [{ type: "function", function: { name: "f" } }],
+      x_sim_fault: "cut-mid",
+    });
     expect(response.status).toBe(200);
     const text = await response.text();
     expect(text).not.toContain("[DONE]");
@@ -72,8 +101,11 @@ describe("requests", () => {
   });
 
   it("are routed by content, or pinned, or given to the generalist", async () => {
-    const route = async (body: unknown): Promise<Record<string, unknown>> => (await post("/v1/route", body)).json() as never;
-    expect(await route({ input: "Write a Python function that sorts a list of integers in place." })).toMatchObject({ expert: "code", reason: "best-match" });
+    const route = async (body: unknown): Promise<Record<string, unknown>> =>
+      (await post("/v1/route", body)).json() as never;
+    expect(
+      await route({ input: "Write a Python function that sorts a list of integers in place." }),
+    ).toMatchObject({ expert: "code", reason: "best-match" });
     expect(await route({ input: "qqqq zzzz xxxx" })).toMatchObject({ expert: "general" });
     expect((await post("/v1/route", {})).status).toBe(400);
     expect((await post("/v1/route", { input: "a", messages })).status).toBe(400);

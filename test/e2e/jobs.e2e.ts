@@ -20,7 +20,11 @@ async function submit(maxTokens: number, extra: Record<string, unknown> = {}): P
   const response = await fetch(`${first}/v1/jobs`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ endpoint: "/v1/chat/completions", body: { model: "auto", messages, max_tokens: maxTokens }, ...extra }),
+    body: JSON.stringify({
+      endpoint: "/v1/chat/completions",
+      body: { model: "auto", messages, max_tokens: maxTokens },
+      ...extra,
+    }),
   });
   expect(response.status).toBe(202);
   return (await response.json()) as Job;
@@ -31,13 +35,19 @@ async function job(url: string, id: string): Promise<Job> {
 }
 
 /** The bytes of an event stream without comments, which only tell that the connection lives. */
-async function events(url: string, id: string, headers: Record<string, string> = {}, query = ""): Promise<string> {
+async function events(
+  url: string,
+  id: string,
+  headers: Record<string, string> = {},
+  query = "",
+): Promise<string> {
   const response = await fetch(`${url}/v1/jobs/${id}/events${query}`, { headers });
   expect(response.status).toBe(200);
   return (await response.text()).replaceAll(/^:.*\n\n/gm, "");
 }
 
-const cancel = (url: string, id: string): Promise<Response> => fetch(`${url}/v1/jobs/${id}/cancel`, { method: "POST" });
+const cancel = (url: string, id: string): Promise<Response> =>
+  fetch(`${url}/v1/jobs/${id}/cancel`, { method: "POST" });
 
 describe("a job's events", () => {
   it("are the same bytes on any replica, during the run, after it, and resumed in the middle", async () => {
@@ -65,11 +75,23 @@ describe("a job's events", () => {
     let last: Job | undefined;
     for await (const { event, data } of sseEvents(await fetch(`${second}/v1/jobs/${id}/events`))) {
       if (event === "job.completed") last = JSON.parse(data) as Job;
-      else text += (JSON.parse(data) as { choices: { delta: { content?: string } }[] }).choices[0]?.delta.content ?? "";
+      else
+        text +=
+          (JSON.parse(data) as { choices: { delta: { content?: string } }[] }).choices[0]?.delta.content ??
+          "";
     }
-    const answer = simulatedAnswer({ seed: simulatorSeed, endpoint: "/v1/chat/completions", messages, maxTokens: 50 });
+    const answer = simulatedAnswer({
+      seed: simulatorSeed,
+      endpoint: "/v1/chat/completions",
+      messages,
+      maxTokens: 50,
+    });
     expect(text).toBe(answer.tokens.join(""));
-    expect(last).toMatchObject({ id, status: "completed", response: { choices: [{ message: { content: text } }] } });
+    expect(last).toMatchObject({
+      id,
+      status: "completed",
+      response: { choices: [{ message: { content: text } }] },
+    });
     expect(await job(first, id)).toEqual(last);
   });
 
@@ -86,7 +108,9 @@ describe("jobs", () => {
     const stream = events(second, id);
     await waitFor("it runs", async () => (await system.runningAt("code")) === 1);
     expect((await cancel(second, id)).status).toBe(200);
-    await waitFor("the engine stops", async () => (await system.runningAt("code")) === 0, { timeoutMs: 1_000 });
+    await waitFor("the engine stops", async () => (await system.runningAt("code")) === 0, {
+      timeoutMs: 1_000,
+    });
     expect(await stream).toContain("event: job.cancelled");
     expect(((await (await cancel(first, id)).json()) as Job).status).toBe("cancelled");
   });
@@ -107,7 +131,8 @@ describe("jobs", () => {
   it("are listed newest first, page by page", async () => {
     const ids: string[] = [];
     for (let i = 0; i < 5; i++) ids.unshift((await submit(1, { metadata: { n: String(i) } })).id);
-    const page = async (query: string): Promise<JobList> => (await (await fetch(`${second}/v1/jobs?${query}`)).json()) as JobList;
+    const page = async (query: string): Promise<JobList> =>
+      (await (await fetch(`${second}/v1/jobs?${query}`)).json()) as JobList;
     const newest = await page("limit=3");
     expect(newest.data.map(({ id }) => id)).toEqual(ids.slice(0, 3));
     expect(newest.data[0]?.metadata).toEqual({ n: "4" });

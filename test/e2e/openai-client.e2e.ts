@@ -9,7 +9,10 @@ let system: TestSystem;
 let openai: OpenAI;
 
 beforeAll(async () => {
-  system = await TestSystem.start({ interTokenLatencyMs: 3, env: { EXPERT_ROUTER_API_KEYS: `${apiKey},test-key-2` } });
+  system = await TestSystem.start({
+    interTokenLatencyMs: 3,
+    env: { EXPERT_ROUTER_API_KEYS: `${apiKey},test-key-2` },
+  });
   openai = new OpenAI({ baseURL: `${system.url}/v1`, apiKey, maxRetries: 0 });
 });
 afterAll(() => system?.stop());
@@ -17,7 +20,12 @@ afterAll(() => system?.stop());
 const messages = [{ role: "user" as const, content: "Write a Python function that reverses a linked list." }];
 
 function expected(maxTokens: number): string {
-  return simulatedAnswer({ seed: simulatorSeed, endpoint: "/v1/chat/completions", messages, maxTokens }).tokens.join("");
+  return simulatedAnswer({
+    seed: simulatorSeed,
+    endpoint: "/v1/chat/completions",
+    messages,
+    maxTokens,
+  }).tokens.join("");
 }
 
 describe("the official npm client", () => {
@@ -33,7 +41,10 @@ describe("the official npm client", () => {
       .create({ model: "auto", messages, max_tokens: 40 })
       .withResponse();
     expect(data).toMatchObject({ object: "chat.completion", model: "code" });
-    expect(data.choices[0]).toMatchObject({ message: { role: "assistant", content: expected(40) }, finish_reason: "length" });
+    expect(data.choices[0]).toMatchObject({
+      message: { role: "assistant", content: expected(40) },
+      finish_reason: "length",
+    });
     expect(data.usage).toMatchObject({ completion_tokens: 40 });
     expect(response.headers.get("x-request-id")).toBe(data.id);
     expect(response.headers.get("x-expert-router-expert")).toBe("code");
@@ -76,7 +87,12 @@ describe("the official npm client", () => {
   });
 
   it("aborts a stream, and the engine stops within a second", async () => {
-    const stream = await openai.chat.completions.create({ model: "code", messages, max_tokens: 20_000, stream: true });
+    const stream = await openai.chat.completions.create({
+      model: "code",
+      messages,
+      max_tokens: 20_000,
+      stream: true,
+    });
     let chunks = 0;
     let abortedAt = 0;
     for await (const _ of stream) {
@@ -85,7 +101,9 @@ describe("the official npm client", () => {
       stream.controller.abort();
       break;
     }
-    await waitFor("the engine stops", async () => (await system.runningAt("code")) === 0, { timeoutMs: 3_000 });
+    await waitFor("the engine stops", async () => (await system.runningAt("code")) === 0, {
+      timeoutMs: 3_000,
+    });
     expect(performance.now() - abortedAt).toBeLessThan(1_000);
   });
 
@@ -99,7 +117,9 @@ describe("the official npm client", () => {
     const abortedAt = performance.now();
     controller.abort();
     await expect(answer).rejects.toThrow();
-    await waitFor("the engine stops", async () => (await system.runningAt("code")) === 0, { timeoutMs: 3_000 });
+    await waitFor("the engine stops", async () => (await system.runningAt("code")) === 0, {
+      timeoutMs: 3_000,
+    });
     expect(performance.now() - abortedAt).toBeLessThan(1_000);
   });
 

@@ -28,7 +28,10 @@ describe.skipIf(!existsSync(file))("500 real prompts through auto, 50 at a time"
   it("are all answered, to the byte, and reach every expert", async () => {
     const lines = gunzipSync(readFileSync(file)).toString().trim().split("\n");
     const step = Math.floor(lines.length / count);
-    const prompts = Array.from({ length: count }, (_, i) => (JSON.parse(lines[i * step] as string) as { text: string }).text);
+    const prompts = Array.from(
+      { length: count },
+      (_, i) => (JSON.parse(lines[i * step] as string) as { text: string }).text,
+    );
     const answersBy = new Map<string, number>();
     let next = 0;
     const user = async (): Promise<void> => {
@@ -43,7 +46,10 @@ describe.skipIf(!existsSync(file))("500 real prompts through auto, 50 at a time"
         const expert = response.headers.get("x-expert-router-expert") as string;
         expect(Number(response.headers.get("x-expert-router-confidence"))).toBeGreaterThan(0);
         expect(response.headers.get("x-expert-router-queue-ms")).toMatch(/^\d+$/);
-        const answer = (await response.json()) as { model: string; choices: { message: { content: string } }[] };
+        const answer = (await response.json()) as {
+          model: string;
+          choices: { message: { content: string } }[];
+        };
         const expected = simulatedAnswer({ seed: simulatorSeed, endpoint: "/v1/chat/completions", messages });
         expect(answer.choices[0]?.message.content).toBe(expected.tokens.join(""));
         expect(answer.model).toBe(expert);

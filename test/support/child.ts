@@ -28,10 +28,17 @@ export class Child {
   }
 
   /** Runs `node <script> …` in the repository root; `script` is relative to it. */
-  static node(name: string, script: string, options: { args?: string[]; env?: Record<string, string> } = {}): Child {
+  static node(
+    name: string,
+    script: string,
+    options: { args?: string[]; env?: Record<string, string> } = {},
+  ): Child {
     const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], LOG_LEVEL: "warn", ...options.env };
     const args = [script, ...(options.args ?? [])];
-    return new Child(name, spawn(process.execPath, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] }));
+    return new Child(
+      name,
+      spawn(process.execPath, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] }),
+    );
   }
 
   get pid(): number {

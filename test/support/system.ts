@@ -87,7 +87,10 @@ export class TestSystem {
 
   /** The status of every expert, as the first ingress sees it. */
   async experts(): Promise<ExpertStatus[]> {
-    const response = await fetch(`${this.url}/v1/experts`);
+    const key = this.options.env?.["EXPERT_ROUTER_API_KEYS"]?.split(",")[0];
+    const response = await fetch(`${this.url}/v1/experts`, {
+      headers: key ? { authorization: `Bearer ${key}` } : {},
+    });
     return ((await response.json()) as { data: ExpertStatus[] }).data;
   }
 
@@ -95,8 +98,9 @@ export class TestSystem {
   async whenWorkersAre(count: number): Promise<void> {
     await waitFor(
       `${count} workers an expert`,
-      async () => (await this.experts()).every((expert) => expert.workers === count && expert.health === "healthy"),
-      { timeoutMs: 20_000, intervalMs: 50 },
+      async () =>
+        (await this.experts()).every((expert) => expert.workers === count && expert.health === "healthy"),
+      { timeoutMs: 60_000, intervalMs: 50 },
     ).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${this.workers.map(({ process }) => process.log).join("\n")}`);
     });
@@ -111,7 +115,9 @@ export class TestSystem {
   }
 
   async stop(): Promise<void> {
-    const children = [...this.ingresses, ...this.workers, ...this.engines.values()].map(({ process }) => process);
+    const children = [...this.ingresses, ...this.workers, ...this.engines.values()].map(
+      ({ process }) => process,
+    );
     await Promise.all(children.map((child) => child.end()));
     await this.redis.stop();
     rmSync(this.folder, { recursive: true, force: true });
@@ -174,7 +180,7 @@ export class TestSystem {
         if (child.hasExited) return true;
         return (await fetch(url)).status === 200;
       },
-      { timeoutMs: 30_000, intervalMs: 50 },
+      { timeoutMs: 60_000, intervalMs: 50 },
     ).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${child.log}`);
     });

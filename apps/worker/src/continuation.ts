@@ -28,9 +28,19 @@ export function usageBehind(usage: Usage | undefined, tokens: number): Usage | u
   if (usage === undefined || tokens === 0) return usage;
   const prompt = Math.max(0, usage.prompt_tokens - tokens);
   const completion = usage.completion_tokens + tokens;
-  return { ...usage, prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+  return {
+    ...usage,
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+  };
 }
 
 function hasFinishReason(choice: unknown): boolean {
-  return typeof choice === "object" && choice !== null && "finish_reason" in choice && choice.finish_reason !== null;
+  return (
+    typeof choice === "object" &&
+    choice !== null &&
+    "finish_reason" in choice &&
+    choice.finish_reason !== null
+  );
 }

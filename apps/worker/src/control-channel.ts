@@ -11,7 +11,9 @@ export async function listenToControl(
   hear: (message: ControlMessage) => void,
   missed: () => void,
 ): Promise<void> {
-  subscriber.on("message", (_channel: string, message: string) => hear(JSON.parse(message) as ControlMessage));
+  subscriber.on("message", (_channel: string, message: string) =>
+    hear(JSON.parse(message) as ControlMessage),
+  );
   await subscriber.subscribe(redisKeys.controlChannel(expert));
   subscriber.on("ready", missed);
 }

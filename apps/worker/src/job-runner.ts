@@ -121,23 +121,36 @@ export class JobRunner {
   ): Promise<JobOutcome> {
     if (error instanceof AttemptStopped) return this.settleStop(error, request, writer);
     const coded =
-      error instanceof CodedError ? error : new CodedError("internal_error", "The worker failed.", { cause: error });
+      error instanceof CodedError
+        ? error
+        : new CodedError("internal_error", "The worker failed.", { cause: error });
     const { id } = request;
     this.metrics.engineErrors.inc({ expert: this.options.expert, code: coded.code });
     this.logger.warn({ id, attempt: opened.attempt, code: coded.code, err: error }, "the attempt failed");
     // An engine that took nothing in is no fault of the request; the deadline bounds how often that happens.
-    const uncounted = progress.deltas === 0 && (coded.code === "engine_unreachable" || coded.code === "engine_overloaded");
+    const uncounted =
+      progress.deltas === 0 && (coded.code === "engine_unreachable" || coded.code === "engine_overloaded");
     const triesLeft = uncounted || opened.attempt < this.options.maxAttempts;
     if (coded.definition.retryable && triesLeft) {
       await writer.release({ uncounted });
       this.metrics.handBacks.inc({ expert: this.options.expert, cause: "retry" });
-      const delayMs = coded.retryAfterS === undefined ? retryDelayMs * 2 ** (opened.attempt - 1) : coded.retryAfterS * 1_000;
+      const delayMs =
+        coded.retryAfterS === undefined
+          ? retryDelayMs * 2 ** (opened.attempt - 1)
+          : coded.retryAfterS * 1_000;
       return { type: "retry", delayMs };
     }
-    return this.close(writer, request, { status: "failed", error: { code: coded.code, message: coded.message } });
+    return this.close(writer, request, {
+      status: "failed",
+      error: { code: coded.code, message: coded.message },
+    });
   }
 
-  private async settleStop(stopped: AttemptStopped, request: RequestRecord, writer: AttemptWriter): Promise<JobOutcome> {
+  private async settleStop(
+    stopped: AttemptStopped,
+    request: RequestRecord,
+    writer: AttemptWriter,
+  ): Promise<JobOutcome> {
     if (stopped.stopCause === "deadline") return this.close(writer, request, expired);
     if (stopped.stopCause === "hand-back") {
       await writer.release({ uncounted: true });
@@ -159,7 +172,11 @@ export class JobRunner {
     return undefined;
   }
 
-  private async close(writer: AttemptWriter, request: RequestRecord, terminal: Terminal): Promise<JobOutcome> {
+  private async close(
+    writer: AttemptWriter,
+    request: RequestRecord,
+    terminal: Terminal,
+  ): Promise<JobOutcome> {
     if ((await writer.close(terminal)) === "closed") {
       const { expert } = this.options;
       this.metrics.jobs.inc({ status: terminal.status });
@@ -194,6 +211,7 @@ const interrupted: Terminal = {
   status: "failed",
   error: {
     code: "stream_interrupted",
-    message: "The answer broke off after a part of it was delivered, and it cannot be continued. Send the request again.",
+    message:
+      "The answer broke off after a part of it was delivered, and it cannot be continued. Send the request again.",
   },
 };

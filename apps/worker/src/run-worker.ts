@@ -23,6 +23,7 @@ export async function runWorker(settings: WorkerSettings): Promise<RunningWorker
   const logger = container.get<Logger>(LOGGER);
   const worker = container.get(WorkerService);
   const lifecycle = new Lifecycle({
+    drainTimeoutMs: settings.drainTimeoutMs,
     onDrainStart: (reason) => logger.info({ reason }, "draining"),
     onDrainStep: ({ name, durationMs, error }) => {
       if (error === undefined) logger.debug({ step: name, durationMs }, "drained");

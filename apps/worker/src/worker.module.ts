@@ -30,12 +30,20 @@ export class WorkerModule {
       providers: [
         { provide: SETTINGS, useValue: settings },
         { provide: WORKER_ID, useFactory: newWorkerId },
-        provide(LOGGER, [], () => createLogger({ name: "worker", level: settings.logLevel }).child({ expert: expert.id })),
+        provide(LOGGER, [], () =>
+          createLogger({ name: "worker", level: settings.logLevel }).child({ expert: expert.id }),
+        ),
         provide(METRICS, [], () => createMetrics()),
         provide(REDIS, [LOGGER], (logger: Logger) => connection(settings, "commands", logger)),
         provide(SUBSCRIBER, [LOGGER], (logger: Logger) => connection(settings, "control", logger)),
-        provide(ENGINE, [], () => createEngine({ ...expert.engine, maxConnections: expert.engine.concurrency })),
-        provide(RedisTokenPublisher, [REDIS], (redis: Redis) => new RedisTokenPublisher(redis, { retention: retentionOf(system) })),
+        provide(ENGINE, [], () =>
+          createEngine({ ...expert.engine, maxConnections: expert.engine.concurrency }),
+        ),
+        provide(
+          RedisTokenPublisher,
+          [REDIS],
+          (redis: Redis) => new RedisTokenPublisher(redis, { retention: retentionOf(system) }),
+        ),
         provide(
           BullmqExpertConsumer,
           [REDIS, WORKER_ID, LOGGER],
@@ -53,12 +61,20 @@ export class WorkerModule {
           RedisWorkerRegistry,
           [REDIS, BullmqExpertQueue],
           (redis: Redis, queue: BullmqExpertQueue) =>
-            new RedisWorkerRegistry(redis, { handBack: (_expert, workerId) => queue.handBackJobsOf(workerId) }),
+            new RedisWorkerRegistry(redis, {
+              handBack: (_expert, workerId) => queue.handBackJobsOf(workerId),
+            }),
         ),
         provide(
           JobRunner,
           [ENGINE, RedisTokenPublisher, METRICS, LOGGER, WORKER_ID],
-          (engine: InferenceEngine, publisher: RedisTokenPublisher, metrics: Metrics, logger: Logger, workerId: string) =>
+          (
+            engine: InferenceEngine,
+            publisher: RedisTokenPublisher,
+            metrics: Metrics,
+            logger: Logger,
+            workerId: string,
+          ) =>
             new JobRunner(engine, publisher, metrics, logger, {
               workerId,
               expert: expert.id,

@@ -60,7 +60,10 @@ export class WorkerService {
       this.subscriber,
       this.settings.expert.id,
       (message) => this.publisher.control(message),
-      () => void this.publisher.recheck().catch((error: unknown) => this.logger.warn({ err: error }, "a recheck failed")),
+      () =>
+        void this.publisher
+          .recheck()
+          .catch((error: unknown) => this.logger.warn({ err: error }, "a recheck failed")),
     );
     await this.monitor.start();
     this.state = "running";
@@ -89,7 +92,10 @@ export class WorkerService {
       await this.consumer.stopPulling();
     });
     lifecycle.onDrain("finish or hand back running requests", async () => {
-      const handBack = setTimeout(() => this.runner.handBackAll(), finishMs);
+      const handBack = setTimeout(
+        () => this.runner.handBackAll(),
+        Math.min(finishMs, this.settings.drainTimeoutMs / 2),
+      );
       await this.consumer.idle();
       clearTimeout(handBack);
     });

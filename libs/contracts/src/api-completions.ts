@@ -34,6 +34,11 @@ export type ChatCompletionRequest = z.infer<typeof chatCompletionRequestSchema>;
 /** Body of `POST /v1/completions`. Fields not named here travel to the engine as they are. */
 export const completionRequestSchema = z.looseObject({
   ...sharedFields,
-  prompt: z.union([z.string(), z.array(z.string()).min(1), z.array(z.int()).min(1), z.array(z.array(z.int())).min(1)]),
+  prompt: z.union([
+    z.string(),
+    z.array(z.string()).min(1),
+    z.array(z.int()).min(1),
+    z.array(z.array(z.int())).min(1),
+  ]),
 });
 export type CompletionRequest = z.infer<typeof completionRequestSchema>;

@@ -6,8 +6,16 @@ import { priorityClasses, requestStatuses } from "./requests.js";
 export const jobSubmissionSchema = z.strictObject({
   endpoint: z.enum(["/v1/chat/completions", "/v1/completions"]),
   body: z.record(z.string(), z.unknown()),
-  metadata: z.record(z.string().max(64), z.string().max(512)).optional().describe("Up to 16 pairs, kept with the job."),
-  deadline_s: z.number().positive().max(7 * 86_400).optional().describe("Seconds from now after which the job expires."),
+  metadata: z
+    .record(z.string().max(64), z.string().max(512))
+    .optional()
+    .describe("Up to 16 pairs, kept with the job."),
+  deadline_s: z
+    .number()
+    .positive()
+    .max(7 * 86_400)
+    .optional()
+    .describe("Seconds from now after which the job expires."),
   priority: z.enum(priorityClasses).optional().describe("Scheduling class; `async` unless said otherwise."),
 });
 export type JobSubmission = z.infer<typeof jobSubmissionSchema>;
@@ -31,7 +39,10 @@ export const jobSchema = z.object({
   attempts: z.int(),
   metadata: z.record(z.string(), z.string()).nullable(),
   usage: z.record(z.string(), z.unknown()).nullable(),
-  response: z.record(z.string(), z.unknown()).nullable().describe("The whole answer once completed, as the endpoint would give it."),
+  response: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .describe("The whole answer once completed, as the endpoint would give it."),
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
 });
 export type Job = z.infer<typeof jobSchema>;

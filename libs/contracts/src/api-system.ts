@@ -31,7 +31,9 @@ export const expertStatusSchema = z.object({
   engine_kind: z.string(),
   engine_model: z.string(),
   simulated: z.boolean().describe("True when a simulator answers, not a language model."),
-  health: z.enum(["healthy", "degraded", "unavailable"]).describe("degraded: some workers' engines fail; unavailable: no worker that works."),
+  health: z
+    .enum(["healthy", "degraded", "unavailable"])
+    .describe("degraded: some workers' engines fail; unavailable: no worker that works."),
   queue_depth: z.record(z.string(), z.int()).describe("Waiting requests by class."),
   running: z.int(),
   workers: z.int(),

@@ -14,14 +14,21 @@ export type DecisionReason = z.infer<typeof decisionReasonSchema>;
 export const candidateSchema = z.object({
   expert: z.string(),
   probability: z.number().min(0).max(1),
-  queue_wait_s: z.number().nonnegative().nullable().describe("Estimated wait; null while no worker has been measured."),
+  queue_wait_s: z
+    .number()
+    .nonnegative()
+    .nullable()
+    .describe("Estimated wait; null while no worker has been measured."),
 });
 export type Candidate = z.infer<typeof candidateSchema>;
 
 /** The answer of `POST /v1/route`. */
 export const routeDecisionSchema = z.object({
   expert: z.string(),
-  cluster: z.string().nullable().describe("The label or cluster of the artifact that won; null when none was asked."),
+  cluster: z
+    .string()
+    .nullable()
+    .describe("The label or cluster of the artifact that won; null when none was asked."),
   confidence: z.number().min(0).max(1),
   candidates: z.array(candidateSchema).describe("All experts, most probable first."),
   reason: decisionReasonSchema,

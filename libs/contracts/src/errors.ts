@@ -90,6 +90,8 @@ export class CodedError extends Error {
 
   /** This error as the body of an HTTP answer or of an in-stream error event. */
   toBody(): ErrorBody {
-    return { error: { message: this.message, type: this.definition.type, param: this.param, code: this.code } };
+    return {
+      error: { message: this.message, type: this.definition.type, param: this.param, code: this.code },
+    };
   }
 }

@@ -10,7 +10,14 @@ export const priorityClasses = ["interactive", "async", "batch"] as const;
 export type PriorityClass = (typeof priorityClasses)[number];
 
 /** The life of a request. The last four are final. */
-export const requestStatuses = ["queued", "in_progress", "completed", "failed", "cancelled", "expired"] as const;
+export const requestStatuses = [
+  "queued",
+  "in_progress",
+  "completed",
+  "failed",
+  "cancelled",
+  "expired",
+] as const;
 export type RequestStatus = (typeof requestStatuses)[number];
 
 /** Everything about one request that outlives the HTTP call; the `meta` hash in Redis. */

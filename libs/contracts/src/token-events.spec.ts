@@ -9,7 +9,17 @@ describe("positions", () => {
   });
 
   it("refuse what is none", () => {
-    for (const text of ["", "1", "1-", "-1", "1-2-3", "a-b", "1-99999999999999999", "9999999999999999-0", " 1-2"]) {
+    for (const text of [
+      "",
+      "1",
+      "1-",
+      "-1",
+      "1-2-3",
+      "a-b",
+      "1-99999999999999999",
+      "9999999999999999-0",
+      " 1-2",
+    ]) {
       expect(parsePosition(text), text).toBeUndefined();
     }
   });

@@ -21,8 +21,11 @@ export interface ConsumerOptions {
 /** Longest sleep of an idle worker, in s; also the longest that {@link BullmqExpertConsumer.stopPulling} takes. */
 const drainDelayS = 1;
 const retryFetchMs = 250;
+const maxFetchesAtOnce = 16;
 /** A job that stalls is handed on, however often: attempts are counted in the request's record. */
 const unboundedStalls = 1_000_000;
+
+type Work = (job: TakenJob) => Promise<JobOutcome>;
 
 interface RunningJob {
   readonly job: Job;
@@ -60,7 +63,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     return this.jobs.size;
   }
 
-  async start(work: (job: TakenJob) => Promise<JobOutcome>): Promise<void> {
+  async start(work: Work): Promise<void> {
     await this.worker.waitUntilReady();
     await this.worker.startStalledCheckTimer();
     this.lockTimer = setInterval(() => void this.extendLocks(), this.lockMs / 4);
@@ -90,17 +93,18 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     await this.worker.close(true);
   }
 
-  private async pull(work: (job: TakenJob) => Promise<JobOutcome>): Promise<void> {
+  /** Sleeps until there is a job, then takes as many as there is room for, several at a time. */
+  private async pull(work: Work): Promise<void> {
     while (this.pulling) {
-      if (this.jobs.size >= this.concurrency) {
+      if (this.room <= 0) {
         await new Promise<void>((resolve) => (this.roomWaiter = resolve));
         continue;
       }
       try {
-        const job = await this.worker.getNextJob(this.options.workerId);
-        if (job === undefined) continue;
-        if (this.pulling) void this.run(job, work);
-        else await this.handBack(job);
+        const first = await this.worker.getNextJob(this.options.workerId);
+        if (first === undefined) continue;
+        await this.accept(first, work);
+        await this.takeBurst(work);
       } catch (error) {
         this.options.onError(error as Error);
         await new Promise((resolve) => setTimeout(resolve, retryFetchMs));
@@ -108,13 +112,42 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     }
   }
 
-  private async run(job: Job, work: (job: TakenJob) => Promise<JobOutcome>): Promise<void> {
+  /**
+   * A fetch is a round trip: one after the other, they would set the pace under load. Their number doubles while all
+   * find something, so that a lone job costs one fetch in vain.
+   */
+  private async takeBurst(work: Work): Promise<void> {
+    for (let atOnce = 1; this.pulling && this.room > 0; atOnce = Math.min(2 * atOnce, maxFetchesAtOnce)) {
+      const fetches = Array.from({ length: Math.min(this.room, atOnce) }, async () => {
+        const job = await this.worker.getNextJob(this.options.workerId, { block: false });
+        if (job !== undefined) await this.accept(job, work);
+        return job !== undefined;
+      });
+      const found = await Promise.all(fetches);
+      if (found.includes(false)) return;
+    }
+  }
+
+  private async accept(job: Job, work: Work): Promise<void> {
+    if (this.pulling) void this.run(job, work);
+    else await this.handBack(job);
+  }
+
+  private get room(): number {
+    return this.concurrency - this.jobs.size;
+  }
+
+  private async run(job: Job, work: Work): Promise<void> {
     const id = job.id ?? "";
     const lockLost = new AbortController();
     this.jobs.set(id, { job, lockLost });
     try {
       const outcome: JobOutcome = isRequestId(id)
-        ? await work({ id: id as RequestId, priorityClass: priorityClassOf(job.opts.priority), lockLost: lockLost.signal })
+        ? await work({
+            id: id as RequestId,
+            priorityClass: priorityClassOf(job.opts.priority),
+            lockLost: lockLost.signal,
+          })
         : { type: "done" };
       if (!lockLost.signal.aborted) await this.settle(job, outcome);
     } catch (error) {

@@ -48,7 +48,10 @@ async function consume(
   return consumer;
 }
 
-async function enqueue(count: number, priorityClass: TakenJob["priorityClass"] = "interactive"): Promise<RequestId[]> {
+async function enqueue(
+  count: number,
+  priorityClass: TakenJob["priorityClass"] = "interactive",
+): Promise<RequestId[]> {
   const ids = Array.from({ length: count }, () => newRequestId());
   for (const id of ids) await queue.enqueue({ id, priorityClass });
   return ids;
@@ -107,9 +110,12 @@ describe("an expert's queue", () => {
   it("runs no more at once than it has room for, and obeys a change of that", async () => {
     await enqueue(20);
     const finish: (() => void)[] = [];
-    const consumer = await consume(() => new Promise((resolve) => finish.push(() => resolve({ type: "done" }))), {
-      concurrency: 3,
-    });
+    const consumer = await consume(
+      () => new Promise((resolve) => finish.push(() => resolve({ type: "done" }))),
+      {
+        concurrency: 3,
+      },
+    );
     await waitFor("three running", () => consumer.running === 3);
     consumer.resize(5);
     await waitFor("five running", () => consumer.running === 5);
@@ -121,17 +127,23 @@ describe("an expert's queue", () => {
     expect((await queue.depth()).interactive).toBe(15);
   });
 
-  it.each(["interactive", "async"] as const)("hands an %s job back to an idle worker at once", async (priorityClass) => {
-    const [id] = await enqueue(1, priorityClass);
-    const first = await consume(async () => ({ type: "hand-back" }), { workerId: "wrk_a" });
-    await waitFor("the hand-back", async () => (await queue.position(id as RequestId)) === 0 || first.running === 0);
-    await first.stopPulling();
-    let takenAtMs = 0;
-    const startedAtMs = performance.now();
-    await consume(async () => ((takenAtMs = performance.now()), { type: "done" }), { workerId: "wrk_b" });
-    await waitFor("the second worker", () => takenAtMs > 0);
-    expect(takenAtMs - startedAtMs).toBeLessThan(1_500);
-  });
+  it.each(["interactive", "async"] as const)(
+    "hands an %s job back to an idle worker at once",
+    async (priorityClass) => {
+      const [id] = await enqueue(1, priorityClass);
+      const first = await consume(async () => ({ type: "hand-back" }), { workerId: "wrk_a" });
+      await waitFor(
+        "the hand-back",
+        async () => (await queue.position(id as RequestId)) === 0 || first.running === 0,
+      );
+      await first.stopPulling();
+      let takenAtMs = 0;
+      const startedAtMs = performance.now();
+      await consume(async () => ((takenAtMs = performance.now()), { type: "done" }), { workerId: "wrk_b" });
+      await waitFor("the second worker", () => takenAtMs > 0);
+      expect(takenAtMs - startedAtMs).toBeLessThan(1_500);
+    },
+  );
 
   it("offers a job again after its delay", async () => {
     await enqueue(1);
@@ -146,9 +158,12 @@ describe("an expert's queue", () => {
 
   it("stops pulling and leaves the rest in the queue", async () => {
     let finish = (): void => undefined;
-    const consumer = await consume(() => new Promise((resolve) => (finish = () => resolve({ type: "done" }))), {
-      concurrency: 1,
-    });
+    const consumer = await consume(
+      () => new Promise((resolve) => (finish = () => resolve({ type: "done" }))),
+      {
+        concurrency: 1,
+      },
+    );
     await enqueue(3);
     await waitFor("one running", () => consumer.running === 1);
     const stopped = consumer.stopPulling();

@@ -8,7 +8,11 @@ import { bullmqPriorities } from "./priorities.js";
  * A finished job leaves nothing behind in BullMQ: its record and its log have a retention of their own. How often a
  * job is tried is decided by the worker, from the attempts in that record.
  */
-export const bullmqJobOptions: DefaultJobOptions = { removeOnComplete: true, removeOnFail: true, attempts: 1 };
+export const bullmqJobOptions: DefaultJobOptions = {
+  removeOnComplete: true,
+  removeOnFail: true,
+  attempts: 1,
+};
 
 /** Settings that every process must give to an expert's BullMQ queue. */
 export const bullmqQueueSettings = {
@@ -49,7 +53,7 @@ export class BullmqExpertQueue implements ExpertQueue {
     const fromEnd = await this.redis.lpos(wait, id, "RANK", -1);
     const [length, rank] = await Promise.all([this.redis.llen(wait), this.redis.zrank(prioritized, id)]);
     if (fromEnd !== null) return Math.max(0, length - 1 - fromEnd);
-    return rank === null ? undefined : length + Number(rank);
+    return rank === null ? undefined : length + rank;
   }
 
   async depth(): Promise<Record<PriorityClass, number>> {

@@ -50,7 +50,9 @@ export class RedisWorkerRegistry implements WorkerRegistry {
 
   async alive(expert: string): Promise<WorkerReport[]> {
     const found = await this.list(expert, true);
-    return found.filter(([, report]) => report !== "").map(([, report]) => JSON.parse(report) as WorkerReport);
+    return found
+      .filter(([, report]) => report !== "")
+      .map(([, report]) => JSON.parse(report) as WorkerReport);
   }
 
   async reap(expert: string): Promise<number> {
@@ -65,7 +67,10 @@ export class RedisWorkerRegistry implements WorkerRegistry {
   private async list(expert: string, fresh: boolean): Promise<[string, string][]> {
     const args = [fresh ? 1 : 0, this.options.patienceMs ?? 2_000];
     const flat = (await listScript.run(this.redis, keysOf(expert), args)) as string[];
-    return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] as string, flat[2 * i + 1] as string]);
+    return Array.from({ length: flat.length / 2 }, (_, i) => [
+      flat[2 * i] as string,
+      flat[2 * i + 1] as string,
+    ]);
   }
 }
 

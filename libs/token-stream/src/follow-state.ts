@@ -61,11 +61,16 @@ export class FollowState {
     return "ok";
   }
 
-  private applyDeltas(epoch: number, first: number, deltas: Extract<LiveFrame, { type: "D" }>["deltas"]): Applied {
+  private applyDeltas(
+    epoch: number,
+    first: number,
+    deltas: Extract<LiveFrame, { type: "D" }>["deltas"],
+  ): Applied {
     const { position } = this;
     if (epoch < position.epoch) return "ok";
     // The first attempt needs no opening to be seen: nothing can come before it.
-    const seen = epoch === position.epoch ? position.seq : position.epoch === 0 && epoch === 1 ? 0 : undefined;
+    const seen =
+      epoch === position.epoch ? position.seq : position.epoch === 0 && epoch === 1 ? 0 : undefined;
     if (seen === undefined || first > seen + 1) return "gap";
     const last = first + deltas.length - 1;
     if (last <= seen) return "ok";

@@ -1,4 +1,11 @@
-import { parsePosition, type AttemptMode, type Delta, type Position, type RequestId, type Terminal } from "@expert-router/contracts";
+import {
+  parsePosition,
+  type AttemptMode,
+  type Delta,
+  type Position,
+  type RequestId,
+  type Terminal,
+} from "@expert-router/contracts";
 
 /** A line of a live message; scripts.ts writes them. */
 export type LiveFrame =

@@ -1,4 +1,10 @@
-import { parsePosition, type AttemptMode, type Delta, type Position, type Terminal } from "@expert-router/contracts";
+import {
+  parsePosition,
+  type AttemptMode,
+  type Delta,
+  type Position,
+  type Terminal,
+} from "@expert-router/contracts";
 
 /** An entry of a token log, read. `position` of deltas is that of the last one in the entry. */
 export type LogEntry =

@@ -1,14 +1,25 @@
 import { redisKeys, type Delta, type RequestId, type Terminal } from "@expert-router/contracts";
 import type { Redis } from "ioredis";
 import { closeArguments, type Retention } from "./redis-request-store.js";
-import type { RedisTokenPublisher } from "./redis-token-publisher.js";
 import { closeScript } from "./scripts.js";
 import type { AttemptWriter } from "./token-log.js";
 
 /** Deltas that may wait for a flush before the engine is asked to hold on. */
 const maxPending = 1_024;
 
-/** {@link AttemptWriter} whose flushes are coalesced by a {@link RedisTokenPublisher}. */
+/** Who flushes the writers of a process. */
+export interface SharedFlush {
+  /** Something of `writer` waits to be flushed. */
+  markDirty(writer: RedisAttemptWriter): void;
+  /** `writer` needs no further flush. */
+  forget(writer: RedisAttemptWriter): void;
+  /** Resolves when what `writer` marked before the call has been flushed. */
+  flushed(writer: RedisAttemptWriter): Promise<void>;
+  /** Unix time in ms. */
+  now(): number;
+}
+
+/** {@link AttemptWriter} whose flushes are coalesced with those of others. */
 export class RedisAttemptWriter implements AttemptWriter {
   readonly logKey: string;
   private readonly aborter = new AbortController();
@@ -23,7 +34,7 @@ export class RedisAttemptWriter implements AttemptWriter {
     readonly id: RequestId,
     private readonly epoch: number,
     channels: readonly string[],
-    private readonly publisher: RedisTokenPublisher,
+    private readonly flush: SharedFlush,
     private readonly retention: Retention,
   ) {
     this.logKey = redisKeys.log(id);
@@ -46,7 +57,7 @@ export class RedisAttemptWriter implements AttemptWriter {
 
   append(delta: Delta): boolean {
     if (this.signal.aborted) return true;
-    if (this.pending.push(delta) === 1) this.publisher.markDirty(this);
+    if (this.pending.push(delta) === 1) this.flush.markDirty(this);
     return this.pending.length < maxPending;
   }
 
@@ -62,14 +73,14 @@ export class RedisAttemptWriter implements AttemptWriter {
 
   async close(terminal: Terminal): Promise<"closed" | "refused"> {
     if (this.signal.aborted) {
-      this.publisher.forget(this);
+      this.flush.forget(this);
       return "refused";
     }
     // An entry on its way is ahead on the same connection; what is still pending travels with the terminal entry.
     const last = this.pending.length === 0 ? undefined : this.takeEntry();
-    this.publisher.forget(this);
+    this.flush.forget(this);
     const keys = [redisKeys.meta(this.id), this.logKey];
-    const args = closeArguments(this.id, terminal, this.publisher.now(), this.retention, {
+    const args = closeArguments(this.id, terminal, this.flush.now(), this.retention, {
       epoch: this.epoch,
       firstSeq: last?.firstSeq ?? 0,
       entryId: last?.id ?? "",
@@ -80,20 +91,21 @@ export class RedisAttemptWriter implements AttemptWriter {
   }
 
   async release(options: { uncounted?: boolean } = {}): Promise<void> {
-    await this.publisher.flushed(this);
-    this.publisher.forget(this);
+    await this.flush.flushed(this);
+    this.flush.forget(this);
     if (options.uncounted === true) await this.redis.hincrby(redisKeys.meta(this.id), "attempts", -1);
   }
 
   /** Publishes to one channel more. What was published before, its follower reads in the log. */
   watch(channel: string): void {
-    if (!` ${this.channelList} `.includes(` ${channel} `)) this.channelList = `${this.channelList} ${channel}`.trim();
+    if (!` ${this.channelList} `.includes(` ${channel} `))
+      this.channelList = `${this.channelList} ${channel}`.trim();
   }
 
   /** Ends this attempt's right to write. */
   abort(reason: string): void {
     this.pending = [];
-    this.publisher.forget(this);
+    this.flush.forget(this);
     this.aborter.abort(new Error(reason));
     this.entryDone();
   }
@@ -104,7 +116,12 @@ export class RedisAttemptWriter implements AttemptWriter {
     this.seq += this.pending.length;
     const json = JSON.stringify(this.pending);
     this.pending = [];
-    return { header: `${this.id} ${this.epoch} ${firstSeq}`, id: `${this.epoch}-${this.seq}`, json, firstSeq };
+    return {
+      header: `${this.id} ${this.epoch} ${firstSeq}`,
+      id: `${this.epoch}-${this.seq}`,
+      json,
+      firstSeq,
+    };
   }
 
   /** The entry taken last is in the log. */

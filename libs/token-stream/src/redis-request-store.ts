@@ -58,14 +58,24 @@ export class RedisRequestStore implements RequestStore {
     options: { limit: number; before?: RequestId | undefined },
   ): Promise<RequestId[]> {
     const from = options.before === undefined ? "+" : `(${options.before}`;
-    const ids = await this.redis.zrevrangebylex(redisKeys.jobIndex(tenant), from, "-", "LIMIT", 0, options.limit);
+    const ids = await this.redis.zrevrangebylex(
+      redisKeys.jobIndex(tenant),
+      from,
+      "-",
+      "LIMIT",
+      0,
+      options.limit,
+    );
     return ids as RequestId[];
   }
 
   async close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone"> {
     const keys = [redisKeys.meta(id), redisKeys.log(id)];
     const args = closeArguments(id, terminal, this.now(), this.options.retention);
-    const [result, expert] = (await closeScript.run(this.redis, keys, args)) as ["closed" | "already-closed" | "gone", string];
+    const [result, expert] = (await closeScript.run(this.redis, keys, args)) as [
+      "closed" | "already-closed" | "gone",
+      string,
+    ];
     if (result === "closed") {
       const message: ControlMessage = { type: "cancel", id };
       await this.redis.publish(redisKeys.controlChannel(expert), JSON.stringify(message));

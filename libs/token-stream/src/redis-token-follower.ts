@@ -143,7 +143,10 @@ export class RedisTokenFollower implements TokenFollower {
       const found = await watchScript.run(this.redis, [redisKeys.meta(follower.id)], [this.channel]);
       if (follower.mode === "stopped") return;
       if (found === null) {
-        this.failWith(follower, new CodedError("job_not_found", `There is no request '${follower.id}', or it has expired.`));
+        this.failWith(
+          follower,
+          new CodedError("job_not_found", `There is no request '${follower.id}', or it has expired.`),
+        );
         return;
       }
       const [, expert, base] = found as [string, string, string];
@@ -182,7 +185,13 @@ export class RedisTokenFollower implements TokenFollower {
     while (follower.mode === "reading") {
       follower.lookAgain = false;
       const after = `(${formatPosition(follower.state.at)}`;
-      const entries = await this.redis.xrange(redisKeys.log(follower.id), after, "+", "COUNT", entriesPerRead);
+      const entries = await this.redis.xrange(
+        redisKeys.log(follower.id),
+        after,
+        "+",
+        "COUNT",
+        entriesPerRead,
+      );
       follower.failingSinceMs = undefined;
       for (const [id, fields] of entries) {
         if (follower.mode !== "reading") return;
@@ -207,7 +216,10 @@ export class RedisTokenFollower implements TokenFollower {
     const nowMs = Date.now();
     follower.failingSinceMs ??= nowMs;
     if (nowMs - follower.failingSinceMs >= (this.options.failAfterMs ?? 30_000)) {
-      this.failWith(follower, new CodedError("redis_unavailable", "The queue's store is away.", { cause: error, retryAfterS: 1 }));
+      this.failWith(
+        follower,
+        new CodedError("redis_unavailable", "The queue's store is away.", { cause: error, retryAfterS: 1 }),
+      );
       return;
     }
     setTimeout(again, retryMs).unref();

@@ -10,7 +10,7 @@ import {
 } from "@expert-router/contracts";
 import type { Redis } from "ioredis";
 import { parseLogEntry } from "./log-entries.js";
-import { RedisAttemptWriter } from "./redis-attempt-writer.js";
+import { RedisAttemptWriter, type SharedFlush } from "./redis-attempt-writer.js";
 import type { Retention } from "./redis-request-store.js";
 import { fromRequestHash, hashFromPairs } from "./request-hash.js";
 import { appendScript, openScript } from "./scripts.js";
@@ -36,7 +36,7 @@ const flushMsPerAttempt = 0.02;
  * and publishes what was accepted. Only one flush is on its way at a time, so that a slow Redis makes the batches
  * larger and not the queue longer.
  */
-export class RedisTokenPublisher implements TokenPublisher {
+export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
   private readonly attempts = new Map<RequestId, RedisAttemptWriter>();
   /** Attempts that wait for the next flush; `first` are those that have shown nothing yet. */
   private readonly dirty = new Set<RedisAttemptWriter>();
@@ -51,7 +51,10 @@ export class RedisTokenPublisher implements TokenPublisher {
     private readonly options: PublisherOptions,
   ) {}
 
-  async open(id: RequestId, options: { workerId: string; continues: readonly Endpoint[] }): Promise<OpenedAttempt> {
+  async open(
+    id: RequestId,
+    options: { workerId: string; continues: readonly Endpoint[] },
+  ): Promise<OpenedAttempt> {
     const keys = [redisKeys.meta(id), redisKeys.log(id)];
     const reply = await openScript.run(this.redis, keys, [
       id,
@@ -63,7 +66,14 @@ export class RedisTokenPublisher implements TokenPublisher {
     if (mode === "gone" || mode === "closed") return { mode, attempt: 0, accepted: [] };
     const request = fromRequestHash(hashFromPairs(pairs));
     if (request === undefined) throw new Error(`the record of ${id} is incomplete`);
-    const writer = new RedisAttemptWriter(this.redis, id, epoch, live === "" ? [] : live.split(" "), this, this.options.retention);
+    const writer = new RedisAttemptWriter(
+      this.redis,
+      id,
+      epoch,
+      live === "" ? [] : live.split(" "),
+      this,
+      this.options.retention,
+    );
     this.attempts.set(id, writer);
     return {
       mode,
@@ -84,7 +94,8 @@ export class RedisTokenPublisher implements TokenPublisher {
   async recheck(): Promise<void> {
     for (const writer of [...this.attempts.values()]) {
       const [last] = await this.redis.xrevrange(writer.logKey, "+", "-", "COUNT", 1);
-      if (last === undefined || last[0] === formatPosition(terminalPosition)) writer.abort("the log was closed");
+      if (last === undefined || last[0] === formatPosition(terminalPosition))
+        writer.abort("the log was closed");
     }
   }
 
@@ -95,26 +106,22 @@ export class RedisTokenPublisher implements TokenPublisher {
     clearTimeout(this.timer);
   }
 
-  /** For writers: something waits to be flushed. */
   markDirty(writer: RedisAttemptWriter): void {
     this.dirty.add(writer);
     if (writer.nothingShown) this.first.add(writer);
     this.schedule();
   }
 
-  /** For writers: the attempt needs no further flush. */
   forget(writer: RedisAttemptWriter): void {
     this.dirty.delete(writer);
     this.first.delete(writer);
     if (this.attempts.get(writer.id) === writer) this.attempts.delete(writer.id);
   }
 
-  /** For writers: the time, as the publisher sees it. */
   now(): number {
     return (this.options.now ?? Date.now)();
   }
 
-  /** For writers: resolves when what was marked dirty before the call has been flushed. */
   async flushed(writer: RedisAttemptWriter): Promise<void> {
     while (this.dirty.has(writer)) await (this.flushing ?? this.flush());
     await this.flushing;
@@ -136,7 +143,10 @@ export class RedisTokenPublisher implements TokenPublisher {
   }
 
   private get relaxedFlushMs(): number {
-    return Math.min(this.options.maxFlushMs ?? 25, Math.max(this.minFlushMs, this.attempts.size * flushMsPerAttempt));
+    return Math.min(
+      this.options.maxFlushMs ?? 25,
+      Math.max(this.minFlushMs, this.attempts.size * flushMsPerAttempt),
+    );
   }
 
   /** Flushes first tokens, and all that is dirty once the relaxed interval is over. Never rejects. */

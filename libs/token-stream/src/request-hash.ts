@@ -1,7 +1,10 @@
 import type { RequestRecord, RequestState, RequestStatus, Terminal, Usage } from "@expert-router/contracts";
 
 /** The `meta` hash of a request. `record` holds what never changes; scripts read and write the rest. */
-export function toRequestHash(record: RequestRecord, liveChannel: string | undefined): Record<string, string> {
+export function toRequestHash(
+  record: RequestRecord,
+  liveChannel: string | undefined,
+): Record<string, string> {
   const { body, continuable, exposed, ...fixed } = record;
   return {
     status: "queued",
@@ -40,4 +43,3 @@ export function hashFromPairs(pairs: readonly string[]): Record<string, string> 
   for (let i = 0; i + 1 < pairs.length; i += 2) hash[pairs[i] as string] = pairs[i + 1] as string;
   return hash;
 }
-

@@ -1,4 +1,11 @@
-import { newRequestId, redisKeys, type Delta, type RequestId, type RequestRecord, type Terminal } from "@expert-router/contracts";
+import {
+  newRequestId,
+  redisKeys,
+  type Delta,
+  type RequestId,
+  type RequestRecord,
+  type Terminal,
+} from "@expert-router/contracts";
 import { startRedis, waitFor, type TestRedis } from "@expert-router/testing";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -9,7 +16,10 @@ import type { OpenedAttempt, TokenSink } from "./token-log.js";
 
 const retention = { syncMs: 60_000, jobsMs: 120_000 };
 const chat = ["/v1/chat/completions"] as const;
-const completed: Terminal = { status: "completed", usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 } };
+const completed: Terminal = {
+  status: "completed",
+  usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 },
+};
 
 let server: TestRedis;
 let redis: Redis;
@@ -31,7 +41,10 @@ beforeEach(() => {
 });
 
 async function newFollower(silenceMs = 60_000): Promise<RedisTokenFollower> {
-  const follower = new RedisTokenFollower(redis, new Redis(server.url), { ingressId: newRequestId(), silenceMs });
+  const follower = new RedisTokenFollower(redis, new Redis(server.url), {
+    ingressId: newRequestId(),
+    silenceMs,
+  });
   followers.push(follower);
   await follower.start();
   return follower;
@@ -81,7 +94,7 @@ class Recorder implements TokenSink {
     this.error = error;
   }
   get text(): string {
-    return this.deltas_.join("");
+    return this.deltas_.map((delta) => (typeof delta === "string" ? delta : "")).join("");
   }
   async ended(): Promise<this> {
     await waitFor("the end", () => this.terminal !== undefined || this.error !== undefined);
@@ -89,7 +102,10 @@ class Recorder implements TokenSink {
   }
 }
 
-async function open(id: RequestId, continues: readonly "/v1/chat/completions"[] = chat): Promise<Required<OpenedAttempt>> {
+async function open(
+  id: RequestId,
+  continues: readonly "/v1/chat/completions"[] = chat,
+): Promise<Required<OpenedAttempt>> {
   return (await publisher.open(id, { workerId: "wrk_1", continues })) as Required<OpenedAttempt>;
 }
 

@@ -108,6 +108,10 @@ export interface TokenFollower {
    * with this process's channel, and not enqueued yet, so that nothing can be in the log. Otherwise the request is marked as
    * exposed and its worker is asked to publish here too.
    */
-  follow(id: RequestId, sink: TokenSink, options?: { after?: Position | undefined; owner?: boolean | undefined }): Following;
+  follow(
+    id: RequestId,
+    sink: TokenSink,
+    options?: { after?: Position | undefined; owner?: boolean | undefined },
+  ): Following;
   stop(): Promise<void>;
 }
