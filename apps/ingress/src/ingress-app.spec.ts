@@ -205,6 +205,14 @@ describe("what is refused", () => {
     await Promise.all(waiting);
   });
 
+  it("gives a request up when its time is over, whether it runs or waits", async () => {
+    const late = await startIngress({ syncTimeoutS: 0.05, tuning: { deadlineSweepMs: 20 } });
+    const response = await late.post(chat, { model: "code", messages });
+    await late.close();
+    expect(response.statusCode).toBe(504);
+    expect(response.json()).toMatchObject({ error: { code: "deadline_exceeded" } });
+  });
+
   it("answers 503 while Redis is away, without a prompt in the log, and recovers by itself", async () => {
     ingress.ports.logs.away = true;
     const response = await ingress.post(chat, { model: "auto", messages });

@@ -53,7 +53,7 @@ describe("loadSystemConfig", () => {
       threshold: 0.45,
       spillMargin: 0.1,
     });
-    expect(config.limits).toEqual({ maxQueuedPerExpert: 10_000, maxAttempts: 3 });
+    expect(config.limits).toEqual({ maxQueuedPerExpert: 10_000, maxAttempts: 3, syncTimeoutS: 600 });
     expect(config.retention).toEqual({ syncS: 600, jobsS: 86_400 });
     expect(config.experts[0]?.engine).toEqual({
       kind: "vllm",
@@ -79,7 +79,7 @@ describe("loadSystemConfig", () => {
     ]);
     expect(problemsOf(`${valid}limits: { maxAttempts: 3, colour: red }\n`)).toEqual([
       "line 13: limits.maxAttempts: unknown key; did you mean 'max_attempts'?",
-      "line 13: limits.colour: unknown key; known keys: max_queued_per_expert, max_attempts",
+      "line 13: limits.colour: unknown key; known keys: max_queued_per_expert, max_attempts, sync_timeout_s",
     ]);
   });
 

@@ -53,7 +53,12 @@ export interface SystemConfig {
   /** Id of the generalist. */
   readonly fallback: string;
   readonly experts: ExpertConfig[];
-  readonly limits: { readonly maxQueuedPerExpert: number; readonly maxAttempts: number };
+  readonly limits: {
+    readonly maxQueuedPerExpert: number;
+    readonly maxAttempts: number;
+    /** Seconds after which a request that a client waits for is given up. */
+    readonly syncTimeoutS: number;
+  };
   /** Seconds that finished work is kept. */
   readonly retention: { readonly syncS: number; readonly jobsS: number };
 }
@@ -133,7 +138,11 @@ function toSystemConfig(file: SystemFile, path: string): SystemConfig {
     }),
     fallback: file.fallback,
     experts: file.experts.map(toExpertConfig),
-    limits: { maxQueuedPerExpert: limits.max_queued_per_expert, maxAttempts: limits.max_attempts },
+    limits: {
+      maxQueuedPerExpert: limits.max_queued_per_expert,
+      maxAttempts: limits.max_attempts,
+      syncTimeoutS: limits.sync_timeout_s,
+    },
     retention: { syncS: retention.sync_s, jobsS: retention.jobs_s },
   };
 }

@@ -41,6 +41,7 @@ export const systemSchema = z.strictObject({
     .strictObject({
       max_queued_per_expert: z.int().min(1).max(10_000_000).default(10_000),
       max_attempts: z.int().min(1).max(100).default(3),
+      sync_timeout_s: z.int().min(1).max(86_400).default(600),
     })
     .prefault({}),
   retention: z

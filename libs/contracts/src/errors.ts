@@ -35,6 +35,7 @@ export const errorTable = {
   internal_error: { status: 500, type: "server_error", retryable: true, sheddable: false },
   engine_error: upstream,
   engine_unreachable: { ...upstream, status: 503 },
+  expert_unavailable: unavailable,
   engine_overloaded: { ...upstream, status: 503, sheddable: true },
   engine_timeout: { ...upstream, status: 504 },
   engine_protocol_error: upstream,

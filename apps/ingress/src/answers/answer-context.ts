@@ -9,6 +9,8 @@ export interface AnswerObserver {
   ended(terminal: Terminal): void;
   /** The client left, or the process ends: nobody waits for the answer any more. */
   abandoned(): void;
+  /** Its time is over, and it is not. Said again each second until it ends. */
+  late(): void;
   /** An error was sent inside a stream that had begun. */
   failedInStream(error: CodedError): void;
 }
@@ -19,6 +21,10 @@ export interface OpenAnswer {
   readonly isOver: boolean;
   /** The client can go on from another process, so draining need not wait. */
   readonly isResumable: boolean;
+  /** Unix time in ms after which the request is given up; undefined: never. */
+  readonly deadlineAtMs?: number | undefined;
+  /** The deadline has passed. */
+  expire?(): void;
   interrupt(error: CodedError): void;
 }
 
@@ -26,6 +32,7 @@ export interface OpenAnswer {
 export interface AnswerContext {
   readonly identity: AnswerIdentity;
   readonly acceptedAtMs: number;
+  readonly deadlineAtMs?: number | undefined;
   /** Response headers: request id, decision, rate limit. */
   readonly headers: Readonly<Record<string, string>>;
   readonly observer: AnswerObserver;

@@ -22,6 +22,14 @@ export class OpenAnswers {
     });
   }
 
+  /** Gives up the answers whose deadline has passed. */
+  expireLate(nowMs: number): void {
+    for (const answer of this.answers) {
+      if (answer.deadlineAtMs !== undefined && answer.deadlineAtMs <= nowMs && !answer.isOver)
+        answer.expire?.();
+    }
+  }
+
   /**
    * Ends what a client can resume elsewhere, waits at most `waitMs` for the rest, and only until `signal` is
    * aborted; then interrupts what is left.

@@ -95,6 +95,14 @@ export class StreamedAnswer implements TokenSink, OpenAnswer {
     this.context.observer.abandoned();
   }
 
+  get deadlineAtMs(): number | undefined {
+    return this.context.deadlineAtMs;
+  }
+
+  expire(): void {
+    this.context.observer.late();
+  }
+
   /** The request never got into the system; its caller answers. */
   discard(): void {
     this.state = "over";

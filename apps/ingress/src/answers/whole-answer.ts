@@ -69,6 +69,14 @@ export class WholeAnswer implements TokenSink, OpenAnswer {
     this.settle.reject(error);
   }
 
+  get deadlineAtMs(): number | undefined {
+    return this.context.deadlineAtMs;
+  }
+
+  expire(): void {
+    this.context.observer.late();
+  }
+
   /** The request never got into the system; its caller answers. */
   discard(): void {
     this.over = true;

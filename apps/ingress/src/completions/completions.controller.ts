@@ -19,7 +19,7 @@ import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
 import { ExpertChooser } from "./expert-chooser.js";
 import { priorityHeader, readPriority } from "./priority.js";
-import { decisionHeaders, RequestIntake } from "./request-intake.js";
+import { decisionHeaders, expired, RequestIntake } from "./request-intake.js";
 import { classifierInput, isContinuable, wantsUsage } from "./request-traits.js";
 
 /** The body schema of each endpoint. */
@@ -58,10 +58,11 @@ export class CompletionsController {
     const load = this.monitor.load(expert);
     const headers = { ...decisionHeaders(record.id, record.decision), ...load.rateLimitHeaders() };
     reply.headers(headers);
-    load.admit();
+    load.admit({ waits: true });
     const context: AnswerContext = {
       identity: { id: record.id, endpoint, model: expert, created: Math.floor(record.createdAtMs / 1_000) },
       acceptedAtMs: record.createdAtMs,
+      deadlineAtMs: record.deadlineAtMs,
       headers,
       observer: this.observe(record),
     };
@@ -72,6 +73,7 @@ export class CompletionsController {
   private async accept(endpoint: Endpoint, request: FastifyRequest): Promise<RequestRecord> {
     const body = request.body as Record<string, unknown>;
     const { model, stream } = validate(bodySchemas[endpoint], body);
+    const createdAtMs = Date.now();
     const priorityClass = readPriority(request.headers[priorityHeader], "interactive");
     return {
       id: request.id as RequestId,
@@ -81,7 +83,8 @@ export class CompletionsController {
       decision: await this.chooser.choose(model, classifierInput(endpoint, body)),
       tenant: syncTenant(request, body),
       priorityClass,
-      createdAtMs: Date.now(),
+      createdAtMs,
+      deadlineAtMs: createdAtMs + this.context.settings.system.limits.syncTimeoutS * 1_000,
       continuable: isContinuable(endpoint, body),
       exposed: stream === true,
     };
@@ -137,6 +140,7 @@ export class CompletionsController {
         metrics.requestSeconds.observe({ expert, status: "cancelled" }, (Date.now() - createdAtMs) / 1_000);
         void this.intake.takeOut(id, expert, { status: "cancelled" });
       },
+      late: () => void this.intake.takeOut(id, expert, expired),
       failedInStream: (error) => {
         metrics.errors.inc({ code: error.code });
         logger.warn({ requestId: id, expert, code: error.code }, "a stream ended with an error");

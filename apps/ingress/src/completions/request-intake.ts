@@ -15,6 +15,12 @@ export interface WaitingSink extends TokenSink {
   readonly isOver: boolean;
 }
 
+/** The end of a request whose deadline passed. */
+export const expired: Terminal = {
+  status: "expired",
+  error: { code: "deadline_exceeded", message: "The deadline passed before the answer was complete." },
+};
+
 /** Puts requests into the system and takes them out again. */
 @Injectable()
 export class RequestIntake {

@@ -10,6 +10,9 @@ import { DrainRate } from "./drain-rate.js";
 /** Longest time a client is told to stay away: beyond it the estimate is worth little. */
 const maxRetryAfterS = 3_600;
 
+/** A restart of a worker or of its engine takes less; until then requests wait for it. */
+const abandonedAfterMs = 15_000;
+
 /** What this process knows about one expert: its queue, its workers and how fast they are. */
 export class ExpertLoad {
   private depth: Record<PriorityClass, number> = { interactive: 0, async: 0, batch: 0 };
@@ -17,6 +20,9 @@ export class ExpertLoad {
   /** Enqueued here since the queue was last counted. */
   private addedSince = 0;
   private readonly rate = new DrainRate();
+  private updatedAtMs = 0;
+  /** When a worker with a healthy engine was seen last; before that, when the watch began. */
+  private lastWorkingAtMs: number | undefined;
 
   constructor(
     readonly expert: ExpertConfig,
@@ -34,6 +40,9 @@ export class ExpertLoad {
     this.workers = workers;
     this.addedSince -= addedBefore;
     this.rate.observe(workers, this.waiting > 0, nowMs);
+    this.updatedAtMs = nowMs;
+    if (this.working.length > 0) this.lastWorkingAtMs = nowMs;
+    else this.lastWorkingAtMs ??= nowMs;
   }
 
   get added(): number {
@@ -53,16 +62,21 @@ export class ExpertLoad {
     return this.workers.length;
   }
 
-  /** @throws CodedError `queue_full` when the bound of the queue is reached. */
-  admit(): void {
+  /**
+   * `waits`: a client waits for the answer, so that an expert nobody works for is no place to queue.
+   * @throws CodedError `queue_full` when the bound of the queue is reached, `expert_unavailable`.
+   */
+  admit({ waits }: { readonly waits: boolean }): void {
+    const { id } = this.expert;
+    if (waits && this.abandonedForMs >= abandonedAfterMs) {
+      const message = `No worker of '${id}' with a healthy engine is there at the moment. Please try again later.`;
+      throw new CodedError("expert_unavailable", message, { retryAfterS: 5 });
+    }
     if (this.waiting < this.maxQueued) return;
-    throw new CodedError(
-      "queue_full",
-      `The queue of '${this.expert.id}' is full (${this.maxQueued} requests). Please try again later.`,
-      {
-        retryAfterS: Math.min(maxRetryAfterS, Math.max(1, this.rate.waitS(this.waiting) ?? 1)),
-      },
-    );
+    const message = `The queue of '${id}' is full (${this.maxQueued} requests). Please try again later.`;
+    throw new CodedError("queue_full", message, {
+      retryAfterS: Math.min(maxRetryAfterS, Math.max(1, this.rate.waitS(this.waiting) ?? 1)),
+    });
   }
 
   /** OpenAI's rate-limit headers; the bound of the queue is the limit. */
@@ -109,6 +123,10 @@ export class ExpertLoad {
       drain_rate_per_s: Math.round(this.rate.perS * 1_000) / 1_000,
       estimated_wait_s: this.estimatedWaitS,
     };
+  }
+
+  private get abandonedForMs(): number {
+    return this.lastWorkingAtMs === undefined ? 0 : this.updatedAtMs - this.lastWorkingAtMs;
   }
 
   private get waiting(): number {

@@ -7,10 +7,10 @@ import {
   type RequestId,
   type RequestRecord,
   type RequestState,
-  type Terminal,
 } from "@expert-router/contracts";
 import { Inject, Injectable } from "@nestjs/common";
-import { RequestIntake } from "../completions/request-intake.js";
+import { OpenAnswers } from "../answers/open-answers.js";
+import { expired, RequestIntake } from "../completions/request-intake.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { repeat, type RepeatingTask } from "../experts/repeating-task.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
@@ -19,11 +19,6 @@ import type { IngressPorts } from "../wiring/ports.js";
 import { assembledResponse } from "./assembled-response.js";
 import { DeadlineWatch } from "./deadline-watch.js";
 import { isFinal, jobView } from "./job-view.js";
-
-const expired: Terminal = {
-  status: "expired",
-  error: { code: "deadline_exceeded", message: "The deadline passed before the job was finished." },
-};
 
 /** Ids read for one page of a filtered list; a page may then be shorter than asked, with `has_more`. */
 const maxScanned = 2_000;
@@ -39,12 +34,14 @@ export class JobDesk {
     @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
     @Inject(RequestIntake) private readonly intake: RequestIntake,
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
+    @Inject(OpenAnswers) private readonly open: OpenAnswers,
   ) {}
 
   start(): void {
     this.sweeper = repeat(
       this.context.tuning.deadlineSweepMs,
       async () => {
+        this.open.expireLate(Date.now());
         const late = this.deadlines.takeExpired(Date.now());
         await Promise.all(late.map(({ id, expert }) => this.intake.takeOut(id, expert, expired)));
       },

@@ -48,7 +48,7 @@ export class JobsController {
     const record = await this.accept(request);
     const load = this.monitor.load(record.decision.expert);
     reply.headers({ ...decisionHeaders(record.id, record.decision), ...load.rateLimitHeaders() });
-    load.admit();
+    load.admit({ waits: false });
     const job = await this.desk.submit(record);
     void reply.code(202).header("location", `/v1/jobs/${job.id}`).send(job);
   }

@@ -34,6 +34,7 @@ export interface IngressFixture {
 export interface FixtureOptions {
   readonly apiKeys?: string[];
   readonly maxQueuedPerExpert?: number;
+  readonly syncTimeoutS?: number;
   readonly tuning?: Partial<IngressTuning>;
 }
 
@@ -90,7 +91,7 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
 
 function settings(
   experts: readonly string[],
-  { apiKeys = [], maxQueuedPerExpert = 3 }: FixtureOptions,
+  { apiKeys = [], maxQueuedPerExpert = 3, syncTimeoutS = 600 }: FixtureOptions,
 ): IngressSettings {
   const engine = {
     kind: "sim",
@@ -112,7 +113,7 @@ function settings(
       path: "/nonexistent/expert-router.yaml",
       fallback: "general",
       experts: experts.map((id) => ({ id, domains: [id], clusters: [], engine })),
-      limits: { maxQueuedPerExpert, maxAttempts: 3 },
+      limits: { maxQueuedPerExpert, maxAttempts: 3, syncTimeoutS },
       retention: { syncS: 600, jobsS: 86_400 },
     },
   };
