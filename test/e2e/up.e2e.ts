@@ -88,5 +88,6 @@ describe.runIf(process.platform === "linux")("expert-router up", () => {
     up.kill("SIGKILL");
     await once(up, "exit");
     await waitFor("every process to end", () => family().length === 0, { timeoutMs: 25_000 });
+    expect(family()).toEqual([]);
   });
 });
