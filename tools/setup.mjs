@@ -1,8 +1,9 @@
-/** Brings a fresh clone to the point where everything can run: packages and a build. Needs nothing but Node and npm. */
+/** Brings a fresh clone to the point where everything can run: packages, a build and a bundle. Needs nothing but Node and npm. */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { bundle } from "./bundle.mjs";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -50,6 +51,9 @@ async function build() {
   await required(process.execPath, ["node_modules/typescript/bin/tsc", "-b"]);
   const seconds = (performance.now() - startedAt) / 1_000;
   say(`built in ${seconds.toFixed(1)} s`);
+  const bundleStartedAt = performance.now();
+  const isNew = await bundle(root);
+  if (isNew) say(`bundled in ${((performance.now() - bundleStartedAt) / 1_000).toFixed(1)} s`);
 }
 
 /** Runs a step of the set-up; its failure is the end. */

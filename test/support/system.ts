@@ -30,6 +30,8 @@ export interface TestEngine {
 }
 
 const artifact = fileURLToPath(new URL("../../routers/default", import.meta.url));
+/** What a user runs: the bundle, or the compiled code where that is newer. */
+const program = "apps/cli/bin/expert-router.mjs";
 const twoExperts = { code: ["code", "sql"], general: ["general", "science", "humanities"] };
 
 /** The whole system in real processes: a Redis, simulators, workers, ingresses. */
@@ -69,7 +71,8 @@ export class TestSystem {
 
   /** One more worker beside the engine of `expert`. */
   startWorker(expert: string): Child {
-    const process = Child.node(`worker of ${expert}`, "apps/worker/dist/main.js", {
+    const process = Child.node(`worker of ${expert}`, program, {
+      args: ["worker"],
       env: { ...this.env, EXPERT: expert, ENGINE_URL: this.engine(expert).url },
     });
     this.workers.push({ expert, process });
@@ -78,7 +81,7 @@ export class TestSystem {
 
   async startIngress(): Promise<string> {
     const port = String(await findFreePort());
-    const child = Child.node("ingress", "apps/ingress/dist/main.js", { env: { ...this.env, PORT: port } });
+    const child = Child.node("ingress", program, { args: ["ingress"], env: { ...this.env, PORT: port } });
     const url = `http://127.0.0.1:${port}`;
     this.ingresses.push({ url, process: child });
     await this.whenReady(child, `${url}/readyz`);
@@ -145,8 +148,9 @@ export class TestSystem {
 
   private async startEngine(expert: string): Promise<void> {
     const port = await findFreePort();
-    const process = Child.node(`simulator of ${expert}`, "apps/engine-sim/dist/main.js", {
+    const process = Child.node(`simulator of ${expert}`, program, {
       args: [
+        "engine-sim",
         `--port=${port}`,
         `--model=simulated-${expert}`,
         `--seed=${simulatorSeed}`,
