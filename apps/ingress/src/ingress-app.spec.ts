@@ -21,7 +21,7 @@ describe("a whole answer", () => {
     });
     const id = await ingress.queued("code");
     ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, ["Hel", "lo", stop]);
-    ingress.ports.logs.end(id, completed);
+    ingress.ports.logs.end(id, { ...completed, queueMs: 5 });
     const response = await answer;
     expect(response.statusCode).toBe(200);
     expect(response.headers).toMatchObject({

@@ -1,7 +1,7 @@
 import {
   CodedError,
   type Endpoint,
-  type RequestRecord,
+  type RequestState,
   type Terminal,
   type Usage,
 } from "@expert-router/contracts";
@@ -115,7 +115,7 @@ export class JobRunner {
   private async settleFailure(
     error: unknown,
     opened: OpenedAttempt,
-    request: RequestRecord,
+    request: RequestState,
     writer: AttemptWriter,
     progress: Progress,
   ): Promise<JobOutcome> {
@@ -148,7 +148,7 @@ export class JobRunner {
 
   private async settleStop(
     stopped: AttemptStopped,
-    request: RequestRecord,
+    request: RequestState,
     writer: AttemptWriter,
   ): Promise<JobOutcome> {
     if (stopped.stopCause === "deadline") return this.close(writer, request, expired);
@@ -162,7 +162,7 @@ export class JobRunner {
     return { type: "done" };
   }
 
-  private refusalOf(opened: OpenedAttempt, request: RequestRecord): Terminal | undefined {
+  private refusalOf(opened: OpenedAttempt, request: RequestState): Terminal | undefined {
     if (request.deadlineAtMs !== undefined && request.deadlineAtMs <= Date.now()) return expired;
     if (opened.mode === "interrupted") return interrupted;
     if (opened.attempt > this.options.maxAttempts) {
@@ -172,11 +172,8 @@ export class JobRunner {
     return undefined;
   }
 
-  private async close(
-    writer: AttemptWriter,
-    request: RequestRecord,
-    terminal: Terminal,
-  ): Promise<JobOutcome> {
+  private async close(writer: AttemptWriter, request: RequestState, end: Terminal): Promise<JobOutcome> {
+    const terminal: Terminal = { ...end, queueMs: queueMsOf(request) };
     if ((await writer.close(terminal)) === "closed") {
       const { expert } = this.options;
       this.metrics.jobs.inc({ status: terminal.status });
@@ -193,13 +190,20 @@ export class JobRunner {
     return { type: "done" };
   }
 
-  private countOpening(opened: OpenedAttempt, request: RequestRecord): void {
+  private countOpening(opened: OpenedAttempt, request: RequestState): void {
     const { expert } = this.options;
     this.metrics.attempts.inc({ expert, mode: opened.mode });
     if (opened.attempt > 1) return;
-    const waitedS = Math.max(0, Date.now() - request.createdAtMs) / 1_000;
-    this.metrics.queueWaitSeconds.observe({ expert, class: request.priorityClass }, waitedS);
+    this.metrics.queueWaitSeconds.observe(
+      { expert, class: request.priorityClass },
+      queueMsOf(request) / 1_000,
+    );
   }
+}
+
+/** Clocks of two machines may differ; a wait is never negative. */
+function queueMsOf(request: RequestState): number {
+  return Math.max(0, (request.startedAtMs ?? Date.now()) - request.createdAtMs);
 }
 
 const expired: Terminal = {

@@ -58,6 +58,8 @@ export interface Usage {
 export interface Terminal {
   readonly status: "completed" | "failed" | "cancelled" | "expired";
   readonly usage?: Usage | undefined;
+  /** Time from accepted to the beginning of the first attempt; unset where none began. */
+  readonly queueMs?: number | undefined;
   /** Set when the status is `failed` or `expired`. `code` is one of the error table. */
   readonly error?: { readonly code: string; readonly message: string } | undefined;
 }

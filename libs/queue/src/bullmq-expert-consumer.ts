@@ -21,7 +21,7 @@ export interface ConsumerOptions {
 /** Longest sleep of an idle worker, in s; also the longest that {@link BullmqExpertConsumer.stopPulling} takes. */
 const drainDelayS = 1;
 const retryFetchMs = 250;
-const maxFetchesAtOnce = 16;
+const maxFetchesAtOnce = 64;
 /** A job that stalls is handed on, however often: attempts are counted in the request's record. */
 const unboundedStalls = 1_000_000;
 
@@ -39,6 +39,8 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   private readonly lockMs: number;
   private pulling = false;
   private concurrency: number;
+  /** Jobs fetched at once. */
+  private burst = 1;
   private loop: Promise<void> | undefined;
   private lockTimer: NodeJS.Timeout | undefined;
   private roomWaiter: (() => void) | undefined;
@@ -114,17 +116,19 @@ export class BullmqExpertConsumer implements ExpertConsumer {
 
   /**
    * A fetch is a round trip: one after the other, they would set the pace under load. Their number doubles while all
-   * find something, so that a lone job costs one fetch in vain.
+   * find something and falls to what was found otherwise, so that a lone job costs one fetch in vain.
    */
   private async takeBurst(work: Work): Promise<void> {
-    for (let atOnce = 1; this.pulling && this.room > 0; atOnce = Math.min(2 * atOnce, maxFetchesAtOnce)) {
-      const fetches = Array.from({ length: Math.min(this.room, atOnce) }, async () => {
+    while (this.pulling && this.room > 0) {
+      const atOnce = Math.min(this.room, this.burst);
+      const fetches = Array.from({ length: atOnce }, async () => {
         const job = await this.worker.getNextJob(this.options.workerId, { block: false });
         if (job !== undefined) await this.accept(job, work);
-        return job !== undefined;
+        return job === undefined ? 0 : 1;
       });
-      const found = await Promise.all(fetches);
-      if (found.includes(false)) return;
+      const found = (await Promise.all(fetches)).reduce<number>((sum, one) => sum + one, 0);
+      this.burst = found === atOnce ? Math.min(2 * atOnce, maxFetchesAtOnce) : Math.max(1, found);
+      if (found < atOnce) return;
     }
   }
 

@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import { Redis, type RedisOptions } from "ioredis";
 
 /**
@@ -31,7 +32,29 @@ export function connectRedis(
 ): Redis {
   const redis = new Redis(url, redisOptions(options.mode, options.name));
   redis.on("error", options.onError);
+  redis.on("connect", () => coalesceWrites(redis.stream));
   return redis;
+}
+
+/**
+ * ioredis writes each command by itself, which is a system call for us and another one for Redis. Held back to the
+ * end of the event loop's turn, the commands of all requests that were served in it leave together.
+ */
+function coalesceWrites(stream: Writable): void {
+  let corked = false;
+  const uncork = (): void => {
+    corked = false;
+    stream.uncork();
+  };
+  const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+  stream.write = (...args: unknown[]): boolean => {
+    if (!corked) {
+      corked = true;
+      stream.cork();
+      setImmediate(uncork);
+    }
+    return write(...args);
+  };
 }
 
 /** Resolves when the connection is ready for commands; rejects after `timeoutMs`. */

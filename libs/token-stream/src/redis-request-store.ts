@@ -30,19 +30,23 @@ export class RedisRequestStore implements RequestStore {
 
   async create(record: RequestRecord, liveChannel?: string): Promise<void> {
     const ttlMs = Math.max(0, (record.deadlineAtMs ?? 0) - record.createdAtMs) + unfinishedTtlMs[record.kind];
-    const writes = this.redis
-      .pipeline()
-      .hset(redisKeys.meta(record.id), toRequestHash(record, liveChannel))
-      .pexpire(redisKeys.meta(record.id), ttlMs);
+    // Written at once and in this order; a pipeline would copy every script that hangs on the connection.
+    const key = redisKeys.meta(record.id);
+    const writes: Promise<unknown>[] = [
+      this.redis.hset(key, toRequestHash(record, liveChannel)),
+      this.redis.pexpire(key, ttlMs),
+    ];
     if (record.kind === "job") {
       const index = redisKeys.jobIndex(record.tenant);
       const keptMs = ttlMs + this.options.retention.jobsMs;
-      writes
-        .zadd(index, 0, record.id)
-        .zremrangebylex(index, "-", `(req_${encodeTime(Math.max(0, this.now() - keptMs), 10)}`)
-        .pexpire(index, keptMs);
+      const oldest = encodeTime(Math.max(0, this.now() - keptMs), 10);
+      writes.push(
+        this.redis.zadd(index, 0, record.id),
+        this.redis.zremrangebylex(index, "-", `(req_${oldest}`),
+        this.redis.pexpire(index, keptMs),
+      );
     }
-    for (const [error] of (await writes.exec()) ?? []) if (error) throw error;
+    await Promise.all(writes);
   }
 
   async read(id: RequestId): Promise<RequestState | undefined> {

@@ -21,15 +21,15 @@ export interface PublisherOptions {
   readonly retention: Retention;
   /** Least time between two flushes, and the most that an answer's first token waits. Default 2 ms. */
   readonly minFlushMs?: number;
-  /** The interval grows with the attempts that write, up to this. Default 25 ms. */
+  /** The interval grows with the attempts that write, up to this. Default 50 ms. */
   readonly maxFlushMs?: number;
   readonly now?: () => number;
 }
 
 /** Attempts written by one script call; bounds how long a flush keeps Redis from others (about 1 ms). */
 const attemptsPerScript = 256;
-/** Flush interval that each open attempt adds, in ms: at 1,000 attempts an entry holds what 20 ms bring. */
-const flushMsPerAttempt = 0.02;
+/** Flush interval that each open attempt adds, in ms: at 1,000 attempts an entry holds what 50 ms bring. */
+const flushMsPerAttempt = 0.05;
 
 /**
  * {@link TokenPublisher} in Redis. Deltas of all attempts are coalesced: one script call appends them to their logs
@@ -144,7 +144,7 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
 
   private get relaxedFlushMs(): number {
     return Math.min(
-      this.options.maxFlushMs ?? 25,
+      this.options.maxFlushMs ?? 50,
       Math.max(this.minFlushMs, this.attempts.size * flushMsPerAttempt),
     );
   }

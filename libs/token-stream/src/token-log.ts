@@ -36,7 +36,7 @@ export interface OpenedAttempt {
   /** 1 for the first attempt. */
   readonly attempt: number;
   /** Undefined when the mode is `gone` or `closed`. */
-  readonly request?: RequestRecord | undefined;
+  readonly request?: RequestState | undefined;
   /** What was accepted so far; empty unless the mode is `continue`. */
   readonly accepted: readonly Delta[];
   /** Undefined when the mode is `gone` or `closed`; when it is `interrupted`, only good to close the log with. */

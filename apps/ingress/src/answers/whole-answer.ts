@@ -10,6 +10,8 @@ export class WholeAnswer implements TokenSink, OpenAnswer {
   /** Resolves with the answer, or with undefined if the client left; rejects if the request failed. */
   readonly body: Promise<Record<string, unknown> | undefined>;
   readonly isResumable = false;
+  /** Time it waited in the queue, known at the end. */
+  queueMs: number | undefined;
   private following: Following | undefined;
   private over = false;
   private hasDelta = false;
@@ -56,6 +58,7 @@ export class WholeAnswer implements TokenSink, OpenAnswer {
     if (this.over) return;
     this.over = true;
     this.context.observer.ended(terminal);
+    this.queueMs = terminal.queueMs;
     if (terminal.status !== "completed") return this.settle.reject(terminalError(terminal));
     this.settle.resolve(this.assembler.answer(this.context.identity, terminal.usage));
   }

@@ -14,9 +14,8 @@ import { WholeAnswer } from "../answers/whole-answer.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { syncTenant } from "../http/tenant.js";
 import { validate } from "../http/request-validation.js";
-import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
+import { INGRESS_CONTEXT } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
-import type { IngressPorts } from "../wiring/ports.js";
 import { ExpertChooser } from "./expert-chooser.js";
 import { priorityHeader, readPriority } from "./priority.js";
 import { decisionHeaders, expired, RequestIntake } from "./request-intake.js";
@@ -33,7 +32,6 @@ export const bodySchemas = {
 export class CompletionsController {
   constructor(
     @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
-    @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
     @Inject(ExpertChooser) private readonly chooser: ExpertChooser,
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
     @Inject(RequestIntake) private readonly intake: RequestIntake,
@@ -119,15 +117,8 @@ export class CompletionsController {
     }
     const body = await answer.body;
     if (body === undefined) return void reply.hijack();
-    const queueMs = await this.queueMs(record);
-    if (queueMs !== undefined) reply.header("x-expert-router-queue-ms", queueMs);
+    if (answer.queueMs !== undefined) reply.header("x-expert-router-queue-ms", answer.queueMs);
     void reply.send(body);
-  }
-
-  /** The answer is there already, so a Redis that leaves now costs only this header. */
-  private async queueMs(record: RequestRecord): Promise<number | undefined> {
-    const state = await this.ports.store.read(record.id).catch(() => undefined);
-    return state?.startedAtMs === undefined ? undefined : Math.max(0, state.startedAtMs - record.createdAtMs);
   }
 
   private observe({ id, createdAtMs, decision: { expert } }: RequestRecord): AnswerObserver {

@@ -36,18 +36,13 @@ export class RequestIntake {
    * @throws CodedError `redis_unavailable`; the request is void then.
    */
   async submit(record: RequestRecord, sink?: WaitingSink): Promise<void> {
-    const { store, follower, queues } = this.ports;
+    const { follower } = this.ports;
     // The follow stands before the request exists, so that no token can come before somebody listens.
     const following = sink && follower.follow(record.id, sink, { owner: true });
     if (following !== undefined) sink?.attach(following);
     try {
-      await store.create(record, sink && follower.channel);
-      if (sink?.isOver !== true) {
-        await queues
-          .get(record.decision.expert)!
-          .enqueue({ id: record.id, priorityClass: record.priorityClass });
-        this.monitor.load(record.decision.expert).countAdded();
-      }
+      await this.ports.accept(record, sink && follower.channel);
+      this.monitor.load(record.decision.expert).countAdded();
     } catch (error) {
       following?.stop();
       // The client is told, and the outage has its own line: one a request would drown it.

@@ -238,12 +238,19 @@ export interface FakePorts extends IngressPorts {
 
 export function fakePorts(experts: readonly string[]): FakePorts {
   const logs = new FakeLogs();
+  const queues = new Map(experts.map((id) => [id, new FakeQueue(id)]));
   return {
     logs,
+    accept: async (record) => {
+      await logs.create(record);
+      await queues
+        .get(record.decision.expert)
+        ?.enqueue({ id: record.id, priorityClass: record.priorityClass });
+    },
     store: logs,
     follower: logs,
     registry: new FakeRegistry(),
-    queues: new Map(experts.map((id) => [id, new FakeQueue(id)])),
+    queues,
     router,
     redisAnswers: async () => !logs.away,
     close: async () => undefined,

@@ -1,5 +1,5 @@
 import type { ExpertDecision } from "@expert-router/classifier";
-import type { ChatMessage } from "@expert-router/contracts";
+import type { ChatMessage, RequestRecord } from "@expert-router/contracts";
 import type { ExpertQueue, WorkerRegistry } from "@expert-router/queue";
 import type { RequestStore, TokenFollower } from "@expert-router/token-stream";
 
@@ -12,6 +12,11 @@ export interface PromptRouter {
 
 /** Everything outside of this process that the ingress uses. */
 export interface IngressPorts {
+  /**
+   * Records a request and puts it on its expert's queue; durable once resolved. With a live channel, its tokens are
+   * published there.
+   */
+  accept(record: RequestRecord, liveChannel?: string): Promise<void>;
   readonly store: RequestStore;
   readonly follower: TokenFollower;
   readonly registry: WorkerRegistry;

@@ -60,7 +60,15 @@ function redisPorts(
 ): IngressPorts {
   const queues = new Map(experts.map((queue) => [queue.expert, queue]));
   const retention = { syncMs: system.retention.syncS * 1_000, jobsMs: system.retention.jobsS * 1_000 };
+  const records = new RedisRequestStore(queueRedis, { retention });
   return {
+    accept: async (record, liveChannel) => {
+      // One connection keeps the order of both, so the record is there before a worker can see the job.
+      const { id, priorityClass, decision } = record;
+      const created = records.create(record, liveChannel);
+      const queued = queues.get(decision.expert)?.enqueue({ id, priorityClass });
+      await Promise.all([created, queued]);
+    },
     store: new RedisRequestStore(redis, { retention }),
     follower: new RedisTokenFollower(redis, subscriber, { ingressId }),
     registry: new RedisWorkerRegistry(redis, {
