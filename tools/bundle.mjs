@@ -56,6 +56,8 @@ async function bundledFiles(root) {
       if (level === "warn") throw new Error(`${log.code}: ${log.message}`);
     },
     output: {
+      // The maps name the sources from there.
+      dir: bundleFolder,
       format: "esm",
       chunkFileNames: "[name]-[hash].js",
       sourcemap: true,
