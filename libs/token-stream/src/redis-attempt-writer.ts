@@ -7,6 +7,16 @@ import type { AttemptWriter } from "./token-log.js";
 /** Deltas that may wait for a flush before the engine is asked to hold on. */
 const maxPending = 1_024;
 
+/** Pending deltas, taken to be written as one log entry. */
+export interface TakenEntry {
+  readonly epoch: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  /** Of the entry, `<epoch>-<last seq>`. */
+  readonly id: string;
+  readonly json: string;
+}
+
 /** Who flushes the writers of a process. */
 export interface SharedFlush {
   /** Something of `writer` waits to be flushed. */
@@ -110,18 +120,14 @@ export class RedisAttemptWriter implements AttemptWriter {
     this.entryDone();
   }
 
-  /** What is pending, as one log entry and as the head of a live frame. */
-  takeEntry(): { header: string; id: string; json: string; firstSeq: number } {
+  /** Takes what is pending. */
+  takeEntry(): TakenEntry {
+    const { epoch } = this;
     const firstSeq = this.seq + 1;
     this.seq += this.pending.length;
     const json = JSON.stringify(this.pending);
     this.pending = [];
-    return {
-      header: `${this.id} ${this.epoch} ${firstSeq}`,
-      id: `${this.epoch}-${this.seq}`,
-      json,
-      firstSeq,
-    };
+    return { epoch, firstSeq, lastSeq: this.seq, id: `${epoch}-${this.seq}`, json };
   }
 
   /** The entry taken last is in the log. */

@@ -10,7 +10,7 @@ import {
 } from "@expert-router/contracts";
 import type { Redis } from "ioredis";
 import { parseLogEntry } from "./log-entries.js";
-import { RedisAttemptWriter, type SharedFlush } from "./redis-attempt-writer.js";
+import { RedisAttemptWriter, type SharedFlush, type TakenEntry } from "./redis-attempt-writer.js";
 import type { Retention } from "./redis-request-store.js";
 import { fromRequestHash, hashFromPairs } from "./request-hash.js";
 import { appendScript, openScript } from "./scripts.js";
@@ -186,19 +186,18 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
   }
 
   private async append(channels: string, writers: readonly RedisAttemptWriter[]): Promise<void> {
-    const keys: string[] = [];
-    const args: string[] = [channels];
-    for (const writer of writers) {
-      const entry = writer.takeEntry();
-      keys.push(writer.logKey);
-      args.push(entry.header, entry.id, entry.json);
-    }
+    const entries = writers.map((writer) => writer.takeEntry());
+    const keys = writers.slice(0, 1).map((writer) => writer.logKey);
+    const args = entries.map(({ epoch, firstSeq, lastSeq, json }, at) => {
+      const { id } = writers[at] as RedisAttemptWriter;
+      return `${id} ${epoch} ${firstSeq} ${lastSeq} ${json}`;
+    });
     try {
-      const refused = (await appendScript.run(this.redis, keys, args)) as (number | string)[];
+      const refused = (await appendScript.run(this.redis, keys, [channels, ...args])) as (number | string)[];
       for (let i = 0; i < refused.length; i += 2) {
         const at = refused[i] as number;
         const reason = String(refused[i + 1]);
-        await this.settleRefusal(writers[at] as RedisAttemptWriter, args[3 * at + 2] as string, reason);
+        await this.settleRefusal(writers[at] as RedisAttemptWriter, (entries[at] as TakenEntry).id, reason);
       }
       for (const writer of writers) writer.entryDone();
     } catch (error) {

@@ -1,4 +1,4 @@
-import { formatPosition, terminalPosition } from "@expert-router/contracts";
+import { formatPosition, redisKeys, terminalPosition, type RequestId } from "@expert-router/contracts";
 import { LuaScript } from "@expert-router/redis";
 
 /**
@@ -11,6 +11,8 @@ import { LuaScript } from "@expert-router/redis";
  *     E <id> <last position> <terminal JSON>                  the log was closed
  */
 const terminalId = formatPosition(terminalPosition);
+/** What stands before and behind the id in the name of a log. */
+const logKeyParts = redisKeys.log("req_" as RequestId).split("req_") as [string, string];
 
 const publishLua = `
 local function publish(channels, payload)
@@ -53,19 +55,21 @@ return {mode, epoch, attempt, live, redis.call('HGETALL', meta)}
 `);
 
 /**
- * Appends deltas of many attempts that publish to the same channels. KEYS: a log each (one slot, or no cluster).
- * ARGV: channels, then three for each log: `<id> <epoch> <first seq>`, entry id, deltas JSON.
+ * Appends deltas of many attempts that publish to the same channels. ARGV: channels, then one for each attempt:
+ * `<id> <epoch> <first seq> <last seq> <deltas JSON>`; the key follows from the id. One argument an attempt, because
+ * the client library's cost grows with their number. KEYS: the first attempt's log, which a cluster routes by.
  * Answers the refused ones: index from 0 and reason, in turn.
  */
 export const appendScript = new LuaScript(`${publishLua}
 local lines, refused = {}, {}
-for i, log in ipairs(KEYS) do
-  local at = 3 * i - 1
-  local added = redis.pcall('XADD', log, 'NOMKSTREAM', ARGV[at + 1], 'd', ARGV[at + 2])
+for i = 2, #ARGV do
+  local id, epoch, first, last, deltas = string.match(ARGV[i], '^(%S+) (%d+) (%d+) (%d+) (.*)$')
+  local log = '${logKeyParts[0]}' .. id .. '${logKeyParts[1]}'
+  local added = redis.pcall('XADD', log, 'NOMKSTREAM', epoch .. '-' .. last, 'd', deltas)
   if type(added) == 'string' then
-    lines[#lines + 1] = 'D ' .. ARGV[at] .. ' ' .. ARGV[at + 2]
+    lines[#lines + 1] = 'D ' .. id .. ' ' .. epoch .. ' ' .. first .. ' ' .. deltas
   else
-    refused[#refused + 1] = i - 1
+    refused[#refused + 1] = i - 2
     refused[#refused + 1] = type(added) == 'table' and added.err or 'the log is gone'
   end
 end
