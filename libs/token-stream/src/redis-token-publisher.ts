@@ -19,7 +19,7 @@ import type { OpenedAttempt, TokenPublisher } from "./token-log.js";
 /** Settings of a {@link RedisTokenPublisher}. */
 export interface PublisherOptions {
   readonly retention: Retention;
-  /** Least time between two flushes, and the most that an answer's first token waits. Default 2 ms. */
+  /** Least time between two flushes; an answer's first token waits no longer. Default 2 ms. */
   readonly minFlushMs?: number;
   /** The interval grows with the attempts that write, up to this. Default 50 ms. */
   readonly maxFlushMs?: number;
@@ -41,8 +41,8 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
   /** Attempts that wait for the next flush; `first` are those that have shown nothing yet. */
   private readonly dirty = new Set<RedisAttemptWriter>();
   private readonly first = new Set<RedisAttemptWriter>();
-  private timer: NodeJS.Timeout | undefined;
-  private timerIsForFirst = false;
+  private planned: { readonly atMs: number; readonly cancel: () => void } | undefined;
+  private lastFlushMs = 0;
   private lastFullFlushMs = 0;
   private flushing: Promise<void> | undefined;
 
@@ -103,7 +103,7 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
     while (this.dirty.size > 0 || this.flushing !== undefined) {
       await (this.flushing ?? this.flush());
     }
-    clearTimeout(this.timer);
+    this.planned?.cancel();
   }
 
   markDirty(writer: RedisAttemptWriter): void {
@@ -127,15 +127,24 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
     await this.flushing;
   }
 
+  /** Plans the next flush: at once after a pause, else when the interval since the last one is over. */
   private schedule(): void {
     if (this.flushing !== undefined) return;
-    const urgent = this.first.size > 0;
-    if (this.timer !== undefined) {
-      if (!urgent || this.timerIsForFirst) return;
-      clearTimeout(this.timer);
+    const atMs =
+      this.first.size > 0 ? this.lastFlushMs + this.minFlushMs : this.lastFullFlushMs + this.relaxedFlushMs;
+    if (this.planned !== undefined) {
+      if (this.planned.atMs <= atMs) return;
+      this.planned.cancel();
     }
-    this.timerIsForFirst = urgent;
-    this.timer = setTimeout(() => void this.flush(), urgent ? this.minFlushMs : this.relaxedFlushMs);
+    const waitMs = atMs - performance.now();
+    if (waitMs <= 0) {
+      // Whatever else was read from engines in this turn of the event loop still comes along.
+      const immediate = setImmediate(() => void this.flush());
+      this.planned = { atMs, cancel: () => clearImmediate(immediate) };
+    } else {
+      const timer = setTimeout(() => void this.flush(), waitMs);
+      this.planned = { atMs, cancel: () => clearTimeout(timer) };
+    }
   }
 
   private get minFlushMs(): number {
@@ -151,10 +160,11 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
 
   /** Flushes first tokens, and all that is dirty once the relaxed interval is over. Never rejects. */
   private flush(): Promise<void> {
-    clearTimeout(this.timer);
-    this.timer = undefined;
+    this.planned?.cancel();
+    this.planned = undefined;
     const nowMs = performance.now();
     const full = this.first.size === 0 || nowMs - this.lastFullFlushMs >= this.relaxedFlushMs;
+    this.lastFlushMs = nowMs;
     if (full) this.lastFullFlushMs = nowMs;
     const batch = [...(full ? this.dirty : this.first)];
     for (const writer of batch) {
