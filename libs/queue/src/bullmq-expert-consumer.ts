@@ -1,4 +1,4 @@
-import { bullmqPrefix, expertQueueName, isRequestId, type RequestId } from "@expert-router/contracts";
+import { bullmqPrefix, expertQueueName, isRequestId } from "@expert-router/contracts";
 import { Worker, type Job } from "bullmq";
 import type { Redis } from "ioredis";
 import type { ExpertConsumer, JobOutcome, TakenJob } from "./expert-queue.js";
@@ -9,7 +9,7 @@ export interface ConsumerOptions {
   readonly expert: string;
   /** A connection that waits for Redis; BullMQ opens a second one from it to block on. */
   readonly redis: Redis;
-  /** Lock token of every job taken, so that another process can hand them back. */
+  /** Begins the lock token of every job taken, so that another process can hand them back. */
   readonly workerId: string;
   /** Jobs in flight at most. */
   readonly concurrency: number;
@@ -21,6 +21,8 @@ export interface ConsumerOptions {
 /** Longest sleep of an idle worker, in s; also the longest that {@link BullmqExpertConsumer.stopPulling} takes. */
 const drainDelayS = 1;
 const retryFetchMs = 250;
+const retryJobMs = 1_000;
+const lockLostError = new Error("the queue gave the job to another worker");
 const maxFetchesAtOnce = 64;
 /** A job that stalls is handed on, however often: attempts are counted in the request's record. */
 const unboundedStalls = 1_000_000;
@@ -29,13 +31,15 @@ type Work = (job: TakenJob) => Promise<JobOutcome>;
 
 interface RunningJob {
   readonly job: Job;
+  readonly token: string;
   readonly lockLost: AbortController;
 }
 
 /** {@link ExpertConsumer} that fetches by hand from BullMQ, so that it takes a job only while there is room. */
 export class BullmqExpertConsumer implements ExpertConsumer {
   private readonly worker: Worker;
-  private readonly jobs = new Map<string, RunningJob>();
+  private readonly jobs = new Set<RunningJob>();
+  private taken = 0;
   private readonly lockMs: number;
   private pulling = false;
   private concurrency: number;
@@ -103,10 +107,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
         continue;
       }
       try {
-        const first = await this.worker.getNextJob(this.options.workerId);
-        if (first === undefined) continue;
-        await this.accept(first, work);
-        await this.takeBurst(work);
+        if (await this.takeOne(work, { block: true })) await this.takeBurst(work);
       } catch (error) {
         this.options.onError(error as Error);
         await new Promise((resolve) => setTimeout(resolve, retryFetchMs));
@@ -121,69 +122,78 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   private async takeBurst(work: Work): Promise<void> {
     while (this.pulling && this.room > 0) {
       const atOnce = Math.min(this.room, this.burst);
-      const fetches = Array.from({ length: atOnce }, async () => {
-        const job = await this.worker.getNextJob(this.options.workerId, { block: false });
-        if (job !== undefined) await this.accept(job, work);
-        return job === undefined ? 0 : 1;
-      });
-      const found = (await Promise.all(fetches)).reduce<number>((sum, one) => sum + one, 0);
+      const fetches = Array.from({ length: atOnce }, () => this.takeOne(work, { block: false }));
+      const found = (await Promise.all(fetches)).filter((wasThere) => wasThere).length;
       this.burst = found === atOnce ? Math.min(2 * atOnce, maxFetchesAtOnce) : Math.max(1, found);
       if (found < atOnce) return;
     }
   }
 
-  private async accept(job: Job, work: Work): Promise<void> {
-    if (this.pulling) void this.run(job, work);
-    else await this.handBack(job);
+  /** Answers whether there was a job. */
+  private async takeOne(work: Work, { block }: { readonly block: boolean }): Promise<boolean> {
+    // A token of its own each time: should a job be handed back and come here again, the first run cannot settle it.
+    const token = `${this.options.workerId}:${(this.taken += 1)}`;
+    const job = await this.worker.getNextJob(token, { block });
+    if (job === undefined) return false;
+    const running: RunningJob = { job, token, lockLost: new AbortController() };
+    if (this.pulling) void this.run(running, work);
+    else await this.handBack(running);
+    return true;
   }
 
   private get room(): number {
     return this.concurrency - this.jobs.size;
   }
 
-  private async run(job: Job, work: Work): Promise<void> {
+  private async run(running: RunningJob, work: Work): Promise<void> {
+    const { job, lockLost } = running;
     const id = job.id ?? "";
-    const lockLost = new AbortController();
-    this.jobs.set(id, { job, lockLost });
+    this.jobs.add(running);
     try {
+      const priorityClass = priorityClassOf(job.opts.priority);
       const outcome: JobOutcome = isRequestId(id)
-        ? await work({
-            id: id as RequestId,
-            priorityClass: priorityClassOf(job.opts.priority),
-            lockLost: lockLost.signal,
-          })
+        ? await work({ id, priorityClass, lockLost: lockLost.signal })
         : { type: "done" };
-      if (!lockLost.signal.aborted) await this.settle(job, outcome);
+      await this.settle(running, outcome);
     } catch (error) {
-      // The lock runs out, and the job goes to another worker.
       this.options.onError(error as Error);
+      // Without this the job would wait until its lock runs out.
+      await this.settle(running, { type: "retry", delayMs: retryJobMs }).catch(() => undefined);
     } finally {
-      this.jobs.delete(id);
+      this.jobs.delete(running);
       this.roomWaiter?.();
       if (this.jobs.size === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
     }
   }
 
-  private async settle(job: Job, outcome: JobOutcome): Promise<void> {
-    const token = this.options.workerId;
+  private async settle(running: RunningJob, outcome: JobOutcome): Promise<void> {
+    const { job, token, lockLost } = running;
+    if (lockLost.signal.aborted) return;
     if (outcome.type === "done") await job.moveToCompleted("", token, false);
     else if (outcome.type === "retry") await job.moveToDelayed(Date.now() + outcome.delayMs, token);
-    else await this.handBack(job);
+    else await this.handBack(running);
   }
 
-  private async handBack(job: Job): Promise<void> {
-    await job.moveToWait(this.options.workerId);
+  private async handBack({ job, token }: RunningJob): Promise<void> {
+    await job.moveToWait(token);
     // BullMQ sets no marker for a prioritized job, and an idle worker would sleep on.
     await this.options.redis.zadd(this.worker.toKey("marker"), 0, "0");
   }
 
   private async extendLocks(): Promise<void> {
-    const ids = [...this.jobs.keys()];
-    if (ids.length === 0) return;
+    // Of two runs of one job, the earlier one was handed back by somebody and lost its lock then.
+    const holders = new Map<string, RunningJob>();
+    for (const running of this.jobs) {
+      const id = running.job.id ?? "";
+      holders.get(id)?.lockLost.abort(lockLostError);
+      holders.set(id, running);
+    }
+    if (holders.size === 0) return;
     try {
-      const tokens = ids.map(() => this.options.workerId);
+      const ids = [...holders.keys()];
+      const tokens = [...holders.values()].map(({ token }) => token);
       for (const id of await this.worker.extendJobLocks(ids, tokens, this.lockMs)) {
-        this.jobs.get(id)?.lockLost.abort(new Error("the queue gave the job to another worker"));
+        holders.get(id)?.lockLost.abort(lockLostError);
       }
     } catch (error) {
       this.options.onError(error as Error);

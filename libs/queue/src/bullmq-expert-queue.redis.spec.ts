@@ -156,6 +156,17 @@ describe("an expert's queue", () => {
     expect((times[1] as number) - (times[0] as number)).toBeGreaterThanOrEqual(190);
   });
 
+  it("offers a job again when its work throws", async () => {
+    await enqueue(1);
+    let tries = 0;
+    await consume(async () => {
+      tries += 1;
+      if (tries === 1) throw new Error("no");
+      return { type: "done" };
+    });
+    await waitFor("the second try", () => tries === 2);
+  });
+
   it("stops pulling and leaves the rest in the queue", async () => {
     let finish = (): void => undefined;
     const consumer = await consume(
@@ -210,6 +221,23 @@ describe("the registry", () => {
     expect(await queue.position(ids[0] as RequestId)).toBe(0);
     expect((await registry.alive(expert)).map(({ id }) => id)).toEqual(["wrk_alive"]);
     expect(await registry.reap(expert)).toBe(0);
+  });
+
+  it("may be wrong about a worker: a job that it takes again is not settled by its first run", async () => {
+    const [id] = (await enqueue(1)) as [RequestId];
+    const finish: (() => void)[] = [];
+    const slow = await consume(() => new Promise((resolve) => finish.push(() => resolve({ type: "done" }))), {
+      workerId: "wrk_slow",
+    });
+    await waitFor("the first run", () => finish.length === 1);
+    expect(await queue.handBackJobsOf("wrk_slow")).toBe(1);
+    await waitFor("the second run", () => finish.length === 2);
+    finish[0]?.();
+    await waitFor("the first run's end", () => slow.running === 1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await redis.exists(`er:{${expert}}:${id}`)).toBe(1);
+    finish[1]?.();
+    await waitFor("the job's end", async () => (await redis.exists(`er:{${expert}}:${id}`)) === 0);
   });
 
   it("forgets a worker that leaves", async () => {

@@ -66,16 +66,17 @@ export class BullmqExpertQueue implements ExpertQueue {
   }
 
   /**
-   * Puts the jobs whose lock is `token` back to the head of the queue; answers how many. Safe at any time and from
-   * any process: BullMQ compares the token in the script that moves the job.
+   * Puts the jobs that `workerId` holds back to the head of the queue; answers how many. Safe at any time and from
+   * any process: BullMQ compares the lock's token in the script that moves the job.
    */
-  async handBackJobsOf(token: string): Promise<number> {
+  async handBackJobsOf(workerId: string): Promise<number> {
     const active = await this.redis.lrange(this.queue.toKey("active"), 0, -1);
     if (active.length === 0) return 0;
     const locks = await Promise.all(active.map((id) => this.redis.get(this.queue.toKey(`${id}:lock`))));
     let moved = 0;
     for (const [i, id] of active.entries()) {
-      if (locks[i] !== token) continue;
+      const token = locks[i];
+      if (token?.startsWith(`${workerId}:`) !== true) continue;
       const job = await Job.fromId(this.queue, id);
       if (job === undefined) continue;
       await job.moveToWait(token).then(
