@@ -1,6 +1,8 @@
-import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { FolderInUseError, lockFolder, type FolderLock } from "./folder-lock.js";
+import { hasProcess } from "./living-process.js";
 import { askRedis } from "./redis-probe.js";
 import { startRedisServer, type RedisServer, type RedisServerOptions } from "./redis-server.js";
 import { endAfterOwner } from "./redis-watchdog.js";
@@ -13,17 +15,6 @@ interface Occupant {
   readonly ownerPid: number;
 }
 
-/** Another living process keeps a Redis on this folder. */
-export class FolderInUseError extends Error {
-  override readonly name = "FolderInUseError";
-  readonly ownerPid: number;
-
-  constructor(folder: string, ownerPid: number) {
-    super(`process ${ownerPid} runs a Redis on ${folder} already`);
-    this.ownerPid = ownerPid;
-  }
-}
-
 export interface KeptRedis extends RedisServer {
   /** It was left over by a process that was killed, and goes on as ours. */
   readonly adopted: boolean;
@@ -32,15 +23,28 @@ export interface KeptRedis extends RedisServer {
 /**
  * The one durable Redis of a folder. A Redis that outlived its owner is adopted, because two must never write one
  * append-only file, and because whoever still drains needs it.
- * @throws FolderInUseError while its owner lives.
+ * @throws FolderInUseError while another keeper lives, be it another caller of this process.
  */
 export async function keepRedis(
   options: Omit<RedisServerOptions, "durable" | "detached">,
 ): Promise<KeptRedis> {
-  mkdirSync(options.folder, { recursive: true });
+  // The lock is taken before anything is read, because whoever finds the folder free starts a Redis on it.
+  const lock = lockFolder(options.folder, "keeper");
+  try {
+    return await keepLocked(options, lock);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function keepLocked(
+  options: Omit<RedisServerOptions, "durable" | "detached">,
+  lock: FolderLock,
+): Promise<KeptRedis> {
   const note = notePath(options.folder);
   const occupant = await livingOccupant(note, options.folder);
-  if (occupant !== undefined && occupant.ownerPid !== process.pid && isAlive(occupant.ownerPid)) {
+  if (occupant !== undefined && occupant.ownerPid !== process.pid && hasProcess(occupant.ownerPid)) {
     throw new FolderInUseError(options.folder, occupant.ownerPid);
   }
   const server =
@@ -49,13 +53,17 @@ export async function keepRedis(
       : adopt(occupant);
   writeNote(note, { redisPid: server.pid, port: server.port, ownerPid: process.pid });
   const watchdog = endAfterOwner({ note, redisPid: server.pid, ownerPid: process.pid });
+  // A Redis that ended by itself may be started again.
+  const exited = server.exited.then(() => lock.release());
   return {
     ...server,
+    exited,
     adopted: occupant !== undefined,
     stop: async (graceMs) => {
       watchdog.dismiss();
       await server.stop(graceMs);
       rmSync(note, { force: true });
+      lock.release();
     },
   };
 }
@@ -75,7 +83,7 @@ function notePath(folder: string): string {
 /** The Redis that the note tells of, if it still runs, and on this folder: process ids and ports are reused. */
 async function livingOccupant(note: string, folder: string): Promise<Occupant | undefined> {
   const occupant = readNote(note);
-  if (occupant === undefined || !isAlive(occupant.redisPid)) return undefined;
+  if (occupant === undefined || !hasProcess(occupant.redisPid)) return undefined;
   const info = await askRedis(occupant.port, "INFO server", 2_000);
   if (info?.includes(`process_id:${occupant.redisPid}\r\n`) !== true) return undefined;
   const dir = await askRedis(occupant.port, "CONFIG GET dir", 2_000);
@@ -85,10 +93,10 @@ async function livingOccupant(note: string, folder: string): Promise<Occupant | 
 /** It is no child of this process, so its end shows only by looking. */
 function adopt({ redisPid, port }: Occupant): RedisServer {
   const exited = (async () => {
-    while (isAlive(redisPid)) await sleep(200, undefined, { ref: false });
+    while (hasProcess(redisPid)) await sleep(200, undefined, { ref: false });
   })();
   const kill = (signal: NodeJS.Signals): void => {
-    if (isAlive(redisPid)) process.kill(redisPid, signal);
+    if (hasProcess(redisPid)) process.kill(redisPid, signal);
   };
   return {
     url: `redis://127.0.0.1:${port}`,
@@ -99,21 +107,12 @@ function adopt({ redisPid, port }: Occupant): RedisServer {
     stop: async (graceMs = 5_000) => {
       kill("SIGTERM");
       const deadline = Date.now() + graceMs;
-      while (isAlive(redisPid)) {
+      while (hasProcess(redisPid)) {
         if (Date.now() > deadline) kill("SIGKILL");
         await sleep(20);
       }
     },
   };
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 function readNote(path: string): Occupant | undefined {

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findFreePort, isPortFree } from "./free-port.js";
-import { findKeptRedis, FolderInUseError, keepRedis } from "./kept-redis.js";
+import { FolderInUseError } from "./folder-lock.js";
+import { findKeptRedis, keepRedis } from "./kept-redis.js";
 import { provideRedisBinary } from "./redis-binary.js";
 import { askRedis } from "./redis-probe.js";
 import { startRedisServer, type RedisServer } from "./redis-server.js";
@@ -100,6 +101,22 @@ describe("keepRedis", () => {
     const note = { redisPid: server.pid, port: server.port, ownerPid: process.ppid };
     writeFileSync(join(folder, "server.json"), JSON.stringify(note));
     await expect(keepRedis({ binary, folder }).then(tracked)).rejects.toThrow(FolderInUseError);
+  });
+
+  it("starts one Redis for two callers at once, and can start it again after it crashed", async () => {
+    const outcomes = await Promise.allSettled(
+      [0, 1].map(async () => tracked(await keepRedis({ binary, folder }))),
+    );
+    expect(outcomes.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+    expect(outcomes.find(({ status }) => status === "rejected")).toMatchObject({
+      reason: expect.any(FolderInUseError) as unknown,
+    });
+    const [kept] = running;
+    kept?.kill("SIGKILL");
+    await kept?.exited;
+    const again = tracked(await keepRedis({ binary, folder }));
+    expect(again.adopted).toBe(false);
+    await again.stop();
   });
 
   it("is not misled by a note about something else", async () => {
