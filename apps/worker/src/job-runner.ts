@@ -5,10 +5,15 @@ import {
   type Terminal,
   type Usage,
 } from "@expert-router/contracts";
-import type { InferenceEngine } from "@expert-router/engine";
+import { EngineError, type InferenceEngine } from "@expert-router/engine";
 import type { JobOutcome, TakenJob } from "@expert-router/queue";
 import type { Logger, Metrics } from "@expert-router/telemetry";
-import type { AttemptWriter, OpenedAttempt, TokenPublisher } from "@expert-router/token-stream";
+import {
+  LogWriteFailed,
+  type AttemptWriter,
+  type OpenedAttempt,
+  type TokenPublisher,
+} from "@expert-router/token-stream";
 import { continuationBehind, usageBehind } from "./continuation.js";
 import { AttemptStopped, StopSwitch } from "./running-attempt.js";
 
@@ -21,6 +26,9 @@ export interface JobRunnerOptions {
 
 /** First pause after a failure that another attempt may cure; doubled with each attempt. */
 const retryDelayMs = 250;
+const maxRetryDelayMs = 10_000;
+/** Pause after Redis refused a write. */
+const writeRetryMs = 1_000;
 
 /** Where a running attempt got to. */
 interface Progress {
@@ -66,8 +74,10 @@ export class JobRunner {
     if (continuation.type === "impossible") return this.close(writer, request, interrupted);
 
     const stopSwitch = new StopSwitch();
-    stopSwitch.onAbort(job.lockLost, "lock-lost");
-    stopSwitch.onAbort(writer.signal, "closed");
+    stopSwitch.onAbort(job.lockLost, () => "lock-lost");
+    stopSwitch.onAbort(writer.signal, () =>
+      writer.signal.reason instanceof LogWriteFailed ? "write-failed" : "closed",
+    );
     stopSwitch.at(request.deadlineAtMs);
     this.running.add(stopSwitch);
     const progress: Progress = { usage: undefined, deltas: 0 };
@@ -120,14 +130,17 @@ export class JobRunner {
     progress: Progress,
   ): Promise<JobOutcome> {
     if (error instanceof AttemptStopped) return this.settleStop(error, request, writer);
+    if (error instanceof LogWriteFailed) return this.retryWriting(request, error);
     const coded =
       error instanceof CodedError
         ? error
         : new CodedError("internal_error", "The worker failed.", { cause: error });
     const { id } = request;
     this.metrics.engineErrors.inc({ expert: this.options.expert, code: coded.code });
-    this.logger.warn({ id, attempt: opened.attempt, code: coded.code, err: error }, "the attempt failed");
-    // An engine that took nothing in is no fault of the request; the deadline bounds how often that happens.
+    // An engine's own words may repeat the prompt, so they are for the client alone.
+    const detail = error instanceof EngineError ? { upstreamStatus: error.upstreamStatus } : { err: error };
+    this.logger.warn({ id, attempt: opened.attempt, code: coded.code, ...detail }, "the attempt failed");
+    // An engine that took nothing in is no fault of the request. The pauses grow, and its deadline ends them.
     const uncounted =
       progress.deltas === 0 && (coded.code === "engine_unreachable" || coded.code === "engine_overloaded");
     const triesLeft = uncounted || opened.attempt < this.options.maxAttempts;
@@ -136,7 +149,7 @@ export class JobRunner {
       this.metrics.handBacks.inc({ expert: this.options.expert, cause: "retry" });
       const delayMs =
         coded.retryAfterS === undefined
-          ? retryDelayMs * 2 ** (opened.attempt - 1)
+          ? Math.min(maxRetryDelayMs, retryDelayMs * 2 ** (opened.attempt - 1 + (request.refusals ?? 0)))
           : coded.retryAfterS * 1_000;
       return { type: "retry", delayMs };
     }
@@ -151,6 +164,7 @@ export class JobRunner {
     request: RequestState,
     writer: AttemptWriter,
   ): Promise<JobOutcome> {
+    if (stopped.stopCause === "write-failed") return this.retryWriting(request, writer.signal.reason);
     if (stopped.stopCause === "deadline") return this.close(writer, request, expired);
     if (stopped.stopCause === "hand-back") {
       await writer.release({ uncounted: true });
@@ -160,6 +174,13 @@ export class JobRunner {
     // The log is closed, or somebody else owns it by now.
     await writer.release();
     return { type: "done" };
+  }
+
+  /** The log has what was accepted before and is open, so the next attempt goes on from there. */
+  private retryWriting(request: RequestState, reason: unknown): JobOutcome {
+    this.logger.warn({ id: request.id, err: reason }, "Redis refused a write; the request is tried again");
+    this.metrics.handBacks.inc({ expert: this.options.expert, cause: "retry" });
+    return { type: "retry", delayMs: writeRetryMs };
   }
 
   private refusalOf(opened: OpenedAttempt, request: RequestState): Terminal | undefined {

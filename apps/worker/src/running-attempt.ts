@@ -1,5 +1,5 @@
 /** Why a running attempt is stopped before its end. */
-export type StopCause = "closed" | "lock-lost" | "hand-back" | "deadline";
+export type StopCause = "closed" | "write-failed" | "lock-lost" | "hand-back" | "deadline";
 
 /** Thrown into an engine call that is stopped on purpose. */
 export class AttemptStopped extends Error {
@@ -23,10 +23,10 @@ export class StopSwitch {
     if (!this.signal.aborted) this.aborter.abort(new AttemptStopped(cause));
   }
 
-  /** Stops when `signal` is aborted, or now if it is. */
-  onAbort(signal: AbortSignal, cause: StopCause): void {
-    if (signal.aborted) this.stop(cause);
-    else signal.addEventListener("abort", () => this.stop(cause), { once: true });
+  /** Stops when `signal` is aborted, or now if it is; `cause` is asked then. */
+  onAbort(signal: AbortSignal, cause: () => StopCause): void {
+    if (signal.aborted) this.stop(cause());
+    else signal.addEventListener("abort", () => this.stop(cause()), { once: true });
   }
 
   /** Stops at `deadlineAtMs` (Unix time), if there is one. */

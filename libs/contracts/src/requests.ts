@@ -46,6 +46,8 @@ export interface RequestRecord {
 export interface RequestState extends RequestRecord {
   readonly status: RequestStatus;
   readonly attempts: number;
+  /** How often an engine would not take it in; such attempts do not count. */
+  readonly refusals?: number | undefined;
   readonly startedAtMs?: number | undefined;
   readonly finishedAtMs?: number | undefined;
   readonly usage?: Usage | undefined;

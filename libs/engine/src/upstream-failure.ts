@@ -40,12 +40,27 @@ export function failureInStream(error: unknown): EngineError {
   });
 }
 
-/** A connection that could not be made (`answered` false) or broke in the middle of an answer. */
+/** Failures that come before a request has left: the engine knows nothing of it. */
+const neverConnected = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+/**
+ * A connection that could not be made, or broke; `answered`: the answer had begun. A request that may have reached the
+ * engine may be what broke it, so only a connection that never was counts as unreachable.
+ */
 export function failureOfConnection(cause: Error, answered: boolean): EngineError {
   const detail = "code" in cause && typeof cause.code === "string" ? cause.code : cause.message;
-  return answered
-    ? new EngineError("engine_error", `The engine broke off its answer (${detail}).`, { cause })
-    : new EngineError("engine_unreachable", `The engine cannot be reached (${detail}).`, { cause });
+  if (neverConnected.has(detail)) {
+    return new EngineError("engine_unreachable", `The engine cannot be reached (${detail}).`, { cause });
+  }
+  const what = answered ? "broke off its answer" : "closed the connection without an answer";
+  return new EngineError("engine_error", `The engine ${what} (${detail}).`, { cause });
 }
 
 /** Seconds from a `retry-after` header: a number or an HTTP date. */

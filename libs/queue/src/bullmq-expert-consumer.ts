@@ -157,12 +157,23 @@ export class BullmqExpertConsumer implements ExpertConsumer {
       await this.settle(running, outcome);
     } catch (error) {
       this.options.onError(error as Error);
-      // Without this the job would wait until its lock runs out.
-      await this.settle(running, { type: "retry", delayMs: retryJobMs }).catch(() => undefined);
+      await this.putBack(running);
     } finally {
       this.jobs.delete(running);
       this.roomWaiter?.();
       if (this.jobs.size === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
+    }
+  }
+
+  /** A job that could not be settled would wait until its lock runs out; so Redis is asked until it obeys. */
+  private async putBack(running: RunningJob): Promise<void> {
+    while (!running.lockLost.signal.aborted) {
+      try {
+        return await this.settle(running, { type: "retry", delayMs: retryJobMs });
+      } catch (error) {
+        if (!this.pulling || isNotOurs(error)) return;
+        await new Promise((resolve) => setTimeout(resolve, retryJobMs));
+      }
     }
   }
 
@@ -199,4 +210,11 @@ export class BullmqExpertConsumer implements ExpertConsumer {
       this.options.onError(error as Error);
     }
   }
+}
+
+/** Whether BullMQ says that the job is not ours any more; it gives no code, only words. */
+function isNotOurs(error: unknown): boolean {
+  return (
+    error instanceof Error && /^(Missing key|Missing lock|Lock mismatch|Job .* is not in)/.test(error.message)
+  );
 }

@@ -1,16 +1,31 @@
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
 
-/** A Lua script, sent by its hash and, where the server does not know it yet, once by its text. */
+/** A Lua script, sent by its hash once the connection has seen it run, and by its text before that. */
 export class LuaScript {
   private readonly sha: string;
+  /**
+   * Connections on which the server is known to have the script. A hash that the server does not know would have to be
+   * followed by the text, behind commands that were sent meanwhile; so a new connection begins with the text.
+   */
+  private readonly knownOn = new WeakSet<Redis>();
 
   constructor(private readonly text: string) {
     this.sha = createHash("sha1").update(text).digest("hex");
   }
 
-  /** Runs the script. All `keys` must share a hash tag. */
+  /**
+   * Runs the script, in the order of the calls on this connection; only after a `SCRIPT FLUSH` by somebody else one call
+   * can come late. All `keys` must share a hash tag.
+   */
   async run(redis: Redis, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    if (!this.knownOn.has(redis)) {
+      const reply = await redis.eval(this.text, keys.length, ...keys, ...args);
+      this.knownOn.add(redis);
+      // A server that comes back may have forgotten it.
+      redis.once("close", () => this.knownOn.delete(redis));
+      return reply;
+    }
     try {
       return await redis.evalsha(this.sha, keys.length, ...keys, ...args);
     } catch (error) {

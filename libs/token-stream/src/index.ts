@@ -1,6 +1,7 @@
 export { RedisRequestStore, type Retention } from "./redis-request-store.js";
 export { RedisTokenFollower, type FollowerOptions } from "./redis-token-follower.js";
 export { RedisTokenPublisher, type PublisherOptions } from "./redis-token-publisher.js";
+export { LogWriteFailed } from "./token-log.js";
 export type {
   AttemptWriter,
   Following,

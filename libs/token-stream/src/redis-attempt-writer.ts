@@ -2,7 +2,7 @@ import { redisKeys, type Delta, type RequestId, type Terminal } from "@expert-ro
 import type { Redis } from "ioredis";
 import { closeArguments, type Retention } from "./redis-request-store.js";
 import { closeScript } from "./scripts.js";
-import type { AttemptWriter } from "./token-log.js";
+import { LogWriteFailed, type AttemptWriter } from "./token-log.js";
 
 /** Deltas that may wait for a flush before the engine is asked to hold on. */
 const maxPending = 1_024;
@@ -82,28 +82,33 @@ export class RedisAttemptWriter implements AttemptWriter {
   }
 
   async close(terminal: Terminal): Promise<"closed" | "refused"> {
-    if (this.signal.aborted) {
-      this.flush.forget(this);
-      return "refused";
-    }
+    if (this.signal.aborted) return this.refused();
     // An entry on its way is ahead on the same connection; what is still pending travels with the terminal entry.
     const last = this.pending.length === 0 ? undefined : this.takeEntry();
     this.flush.forget(this);
     const keys = [redisKeys.meta(this.id), this.logKey];
     const args = closeArguments(this.id, terminal, this.flush.now(), this.retention, {
       epoch: this.epoch,
-      firstSeq: last?.firstSeq ?? 0,
+      firstSeq: last?.firstSeq ?? this.seq + 1,
       entryId: last?.id ?? "",
       json: last?.json ?? "",
     });
-    const [result] = (await closeScript.run(this.redis, keys, args)) as [string];
-    return result === "closed" ? "closed" : "refused";
+    for (let tries = 1; ; tries++) {
+      const [result] = (await closeScript.run(this.redis, keys, args)) as [string];
+      if (result !== "behind") return result === "closed" ? "closed" : "refused";
+      // An earlier entry did not make it, or comes late.
+      await this.flush.flushed(this);
+      if (this.signal.aborted) return this.refused();
+      if (tries > 1) throw new LogWriteFailed("an entry of the log is missing");
+    }
   }
 
   async release(options: { uncounted?: boolean } = {}): Promise<void> {
     await this.flush.flushed(this);
     this.flush.forget(this);
-    if (options.uncounted === true) await this.redis.hincrby(redisKeys.meta(this.id), "attempts", -1);
+    if (options.uncounted !== true) return;
+    const key = redisKeys.meta(this.id);
+    await Promise.all([this.redis.hincrby(key, "attempts", -1), this.redis.hincrby(key, "refusals", 1)]);
   }
 
   /** Publishes to one channel more. What was published before, its follower reads in the log. */
@@ -112,12 +117,17 @@ export class RedisAttemptWriter implements AttemptWriter {
       this.channelList = `${this.channelList} ${channel}`.trim();
   }
 
-  /** Ends this attempt's right to write. */
-  abort(reason: string): void {
+  /** Ends this attempt's right to write, or, by {@link LogWriteFailed}, its ability. */
+  abort(reason: Error): void {
     this.pending = [];
     this.flush.forget(this);
-    this.aborter.abort(new Error(reason));
+    this.aborter.abort(reason);
     this.entryDone();
+  }
+
+  private refused(): "refused" {
+    if (this.signal.reason instanceof LogWriteFailed) throw this.signal.reason;
+    return "refused";
   }
 
   /** Takes what is pending. */

@@ -8,7 +8,7 @@ import {
 } from "@expert-router/contracts";
 import type { Redis } from "ioredis";
 import { encodeTime } from "ulid";
-import { fromRequestHash, toRequestHash } from "./request-hash.js";
+import { fromRequestHash, stateFields, toRequestHash } from "./request-hash.js";
 import { closeScript } from "./scripts.js";
 import type { RequestStore } from "./token-log.js";
 
@@ -54,7 +54,13 @@ export class RedisRequestStore implements RequestStore {
   }
 
   async readMany(ids: readonly RequestId[]): Promise<(RequestState | undefined)[]> {
-    return Promise.all(ids.map((id) => this.read(id)));
+    return Promise.all(
+      ids.map(async (id) => {
+        const values = await this.redis.hmget(redisKeys.meta(id), ...stateFields);
+        const present = stateFields.flatMap((field, i) => (values[i] == null ? [] : [[field, values[i]]]));
+        return fromRequestHash(Object.fromEntries(present) as Record<string, string>);
+      }),
+    );
   }
 
   async listJobs(

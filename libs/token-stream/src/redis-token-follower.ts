@@ -175,8 +175,9 @@ export class RedisTokenFollower implements TokenFollower {
       this.retryLater(follower, error, () => this.read(follower));
     } finally {
       this.reads -= 1;
-      const next = this.waitingReads.shift();
-      if (next !== undefined && next.mode !== "stopped") void this.readNow(next);
+      let next = this.waitingReads.shift();
+      while (next?.mode === "stopped") next = this.waitingReads.shift();
+      if (next !== undefined) void this.readNow(next);
     }
   }
 
@@ -195,7 +196,15 @@ export class RedisTokenFollower implements TokenFollower {
       follower.failingSinceMs = undefined;
       for (const [id, fields] of entries) {
         if (follower.mode !== "reading") return;
-        this.after(follower, follower.state.applyEntry(parseLogEntry(id, fields)));
+        const applied = follower.state.applyEntry(parseLogEntry(id, fields));
+        if (applied === "gap") {
+          this.failWith(
+            follower,
+            new CodedError("internal_error", "A part of the answer is missing in its log."),
+          );
+        } else {
+          this.after(follower, applied);
+        }
       }
       if (follower.mode !== "reading") return;
       if (entries.length === 0 && !(await this.exists(follower))) return;

@@ -13,8 +13,8 @@ import { parseLogEntry } from "./log-entries.js";
 import { RedisAttemptWriter, type SharedFlush, type TakenEntry } from "./redis-attempt-writer.js";
 import type { Retention } from "./redis-request-store.js";
 import { fromRequestHash, hashFromPairs } from "./request-hash.js";
-import { appendScript, openScript } from "./scripts.js";
-import type { OpenedAttempt, TokenPublisher } from "./token-log.js";
+import { appendScript, logGone, openScript } from "./scripts.js";
+import { LogWriteFailed, type OpenedAttempt, type TokenPublisher } from "./token-log.js";
 
 /** Settings of a {@link RedisTokenPublisher}. */
 export interface PublisherOptions {
@@ -30,6 +30,7 @@ export interface PublisherOptions {
 const attemptsPerScript = 256;
 /** Flush interval that each open attempt adds, in ms: at 1,000 attempts an entry holds what 50 ms bring. */
 const flushMsPerAttempt = 0.05;
+const closedError = new Error("the log was closed");
 
 /**
  * {@link TokenPublisher} in Redis. Deltas of all attempts are coalesced: one script call appends them to their logs
@@ -88,14 +89,13 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
     const writer = this.attempts.get(message.id as RequestId);
     if (writer === undefined) return;
     if (message.type === "watch") writer.watch(message.channel);
-    else writer.abort("the log was closed");
+    else writer.abort(closedError);
   }
 
   async recheck(): Promise<void> {
     for (const writer of [...this.attempts.values()]) {
       const [last] = await this.redis.xrevrange(writer.logKey, "+", "-", "COUNT", 1);
-      if (last === undefined || last[0] === formatPosition(terminalPosition))
-        writer.abort("the log was closed");
+      if (last === undefined || last[0] === formatPosition(terminalPosition)) writer.abort(closedError);
     }
   }
 
@@ -211,17 +211,20 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
       }
       for (const writer of writers) writer.entryDone();
     } catch (error) {
-      for (const writer of writers) writer.abort(`the log could not be written: ${String(error)}`);
+      const failure = new LogWriteFailed("the log could not be written", { cause: error });
+      for (const writer of writers) writer.abort(failure);
     }
   }
 
   /**
-   * A refused entry means that somebody else owns the log now, unless the very entry is in it: then the connection
-   * broke after Redis had run the script, and the client library sent it again.
+   * An entry refused for its id means that somebody else owns the log now, unless the very entry is in it: then the
+   * connection broke after Redis had run the script, and the client library sent it again.
    */
   private async settleRefusal(writer: RedisAttemptWriter, entryId: string, reason: string): Promise<void> {
+    if (reason === logGone) return writer.abort(closedError);
+    if (!reason.includes("ID specified in XADD")) return writer.abort(new LogWriteFailed(reason));
     const found = await this.redis.xrange(writer.logKey, entryId, entryId);
-    if (found.length === 0) writer.abort(`the log refused an entry: ${reason}`);
+    if (found.length === 0) writer.abort(new Error("another attempt owns the log"));
   }
 
   /** What earlier attempts wrote, behind the last restart. */

@@ -21,21 +21,37 @@ export function toRequestHash(
 
 /** The request written in `hash`, or undefined where it holds none. */
 export function fromRequestHash(hash: Readonly<Record<string, string>>): RequestState | undefined {
-  if (hash["record"] === undefined || hash["body"] === undefined) return undefined;
+  if (hash["record"] === undefined) return undefined;
   const fixed = JSON.parse(hash["record"]) as Omit<RequestRecord, "body" | "continuable" | "exposed">;
   return {
     ...fixed,
-    body: JSON.parse(hash["body"]) as Record<string, unknown>,
+    // It is removed when the request ends, and left out where it is not asked for.
+    body: JSON.parse(hash["body"] ?? "{}") as Record<string, unknown>,
     continuable: hash["continuable"] === "1",
     exposed: hash["exposed"] === "1",
     status: hash["status"] as RequestStatus,
     attempts: Number(hash["attempts"] ?? 0),
+    refusals: Number(hash["refusals"] ?? 0),
     startedAtMs: hash["startedAtMs"] === undefined ? undefined : Number(hash["startedAtMs"]),
     finishedAtMs: hash["finishedAtMs"] === undefined ? undefined : Number(hash["finishedAtMs"]),
     usage: hash["usage"] === undefined ? undefined : (JSON.parse(hash["usage"]) as Usage),
     error: hash["error"] === undefined ? undefined : (JSON.parse(hash["error"]) as Terminal["error"]),
   };
 }
+
+/** All fields but the body. */
+export const stateFields = [
+  "record",
+  "continuable",
+  "exposed",
+  "status",
+  "attempts",
+  "refusals",
+  "startedAtMs",
+  "finishedAtMs",
+  "usage",
+  "error",
+] as const;
 
 /** A hash from Redis's flat reply `[field, value, …]`. */
 export function hashFromPairs(pairs: readonly string[]): Record<string, string> {

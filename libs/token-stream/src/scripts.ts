@@ -14,6 +14,9 @@ const terminalId = formatPosition(terminalPosition);
 /** What stands before and behind the id in the name of a log. */
 const logKeyParts = redisKeys.log("req_" as RequestId).split("req_") as [string, string];
 
+/** Why an entry was refused whose log has expired. */
+export const logGone = "the log is gone";
+
 const publishLua = `
 local function publish(channels, payload)
   for channel in string.gmatch(channels, '%S+') do redis.call('PUBLISH', channel, payload) end
@@ -70,7 +73,7 @@ for i = 2, #ARGV do
     lines[#lines + 1] = 'D ' .. id .. ' ' .. epoch .. ' ' .. first .. ' ' .. deltas
   else
     refused[#refused + 1] = i - 2
-    refused[#refused + 1] = type(added) == 'table' and added.err or 'the log is gone'
+    refused[#refused + 1] = type(added) == 'table' and added.err or '${logGone}'
   end
 end
 if #lines > 0 then publish(ARGV[1], table.concat(lines, '\\n')) end
@@ -79,8 +82,9 @@ return refused
 
 /**
  * Closes the log. ARGV: request id, status, terminal JSON, now in ms, retention in ms of a sync request and of a job,
- * epoch of the attempt that closes ('' from outside), then of its last deltas `<first seq>`, entry id, JSON ('' if none),
- * usage JSON, error JSON ('' if none). Answers `{closed | already-closed | refused | gone, expert, status}`.
+ * epoch of the attempt that closes ('' from outside), sequence number of its next delta, then of its last deltas entry id
+ * and JSON ('' if none), usage JSON, error JSON ('' if none). Answers `{closed | already-closed | refused | behind | gone,
+ * expert, status}`; behind: an earlier entry of this attempt is not in the log yet. The body is of no use any more.
  */
 export const closeScript = new LuaScript(`${publishLua}
 local meta, log = KEYS[1], KEYS[2]
@@ -91,6 +95,7 @@ if last == '${terminalId}' then return {'already-closed', fields[3], fields[1]} 
 local payload = ''
 if ARGV[7] ~= '' then
   if string.match(last, '^(%d+)') ~= ARGV[7] then return {'refused', fields[3], fields[1]} end
+  if last ~= ARGV[7] .. '-' .. (ARGV[8] - 1) then return {'behind', fields[3], fields[1]} end
   if ARGV[9] ~= '' then
     redis.call('XADD', log, ARGV[9], 'd', ARGV[10])
     payload = 'D ' .. ARGV[1] .. ' ' .. ARGV[7] .. ' ' .. ARGV[8] .. ' ' .. ARGV[10] .. '\\n'
@@ -99,6 +104,7 @@ if ARGV[7] ~= '' then
 end
 redis.call('XADD', log, '${terminalId}', 't', ARGV[3])
 redis.call('HSET', meta, 'status', ARGV[2], 'finishedAtMs', ARGV[4])
+redis.call('HDEL', meta, 'body')
 if ARGV[11] ~= '' then redis.call('HSET', meta, 'usage', ARGV[11]) end
 if ARGV[12] ~= '' then redis.call('HSET', meta, 'error', ARGV[12]) end
 local retention = fields[2] == 'job' and ARGV[6] or ARGV[5]

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { RedisRequestStore } from "./redis-request-store.js";
 import { RedisTokenFollower } from "./redis-token-follower.js";
 import { RedisTokenPublisher } from "./redis-token-publisher.js";
-import type { OpenedAttempt, TokenSink } from "./token-log.js";
+import { LogWriteFailed, type OpenedAttempt, type TokenSink } from "./token-log.js";
 
 const retention = { syncMs: 60_000, jobsMs: 120_000 };
 const chat = ["/v1/chat/completions"] as const;
@@ -285,6 +285,74 @@ describe("the fence", () => {
   });
 });
 
+describe("a Redis that refuses or forgets", () => {
+  it("leaves the log open when it has no memory for an entry, and the next attempt goes on", async () => {
+    const request = record();
+    await store.create(request);
+    const { writer } = await open(request.id);
+    writer.append("one ");
+    await waitFor("the first entry", async () => (await redis.xlen(redisKeys.log(request.id))) === 2);
+    await redis.config("SET", "maxmemory", "1");
+    writer.append("lost");
+    await waitFor("the abort", () => writer.signal.aborted);
+    await redis.config("SET", "maxmemory", "0");
+    expect(writer.signal.reason).toBeInstanceOf(LogWriteFailed);
+    await expect(writer.close(completed)).rejects.toBeInstanceOf(LogWriteFailed);
+    const second = await open(request.id);
+    expect([second.mode, second.accepted]).toEqual(["continue", ["one "]]);
+    expect(await second.writer.close(completed)).toBe("closed");
+  });
+
+  it("keeps the order of an entry and the end when the scripts were forgotten", async () => {
+    const [first, other] = [record(), record()];
+    await store.create(first);
+    await store.create(other);
+    const { writer } = await open(first.id);
+    const warm = (await open(other.id)).writer;
+    warm.append("warm");
+    await warm.close(completed);
+    await redis.script("FLUSH");
+    // The close script is known again before the append script is.
+    await store.close(other.id, { status: "cancelled" });
+    writer.append("first ");
+    await new Promise((resolve) => setImmediate(resolve));
+    writer.append("second");
+    expect(await writer.close(completed)).toBe("closed");
+    const sink = new Recorder();
+    (await newFollower()).follow(first.id, sink);
+    expect((await sink.ended()).text).toBe("first second");
+    expect(sink.terminal).toEqual(completed);
+  });
+
+  it("shows a hole in a log as an error, never as a whole answer", async () => {
+    const request = record();
+    await store.create(request);
+    await open(request.id);
+    await redis.xadd(redisKeys.log(request.id), "1-2", "d", JSON.stringify(["behind the hole"]));
+    await store.close(request.id, completed);
+    const sink = new Recorder();
+    (await newFollower()).follow(request.id, sink);
+    expect((await sink.ended()).error).toMatchObject({ code: "internal_error" });
+    expect(sink.terminal).toBeUndefined();
+  });
+});
+
+it("followers that leave while they wait for their turn let the others have theirs", async () => {
+  const follower = await newFollower();
+  const ids: RequestId[] = [];
+  for (let i = 0; i < 200; i++) {
+    const request = record();
+    ids.push(request.id);
+    await store.create(request);
+    await open(request.id);
+    await store.close(request.id, completed);
+  }
+  const sinks = ids.map(() => new Recorder());
+  const followings = ids.map((id, i) => follower.follow(id, sinks[i] as Recorder));
+  for (const following of followings.slice(64, 192)) following.stop();
+  await Promise.all([...sinks.slice(0, 64), ...sinks.slice(192)].map((sink) => sink.ended()));
+});
+
 describe("the next attempt", () => {
   it("restarts when nobody saw anything, and followers start over", async () => {
     const follower = await newFollower();
@@ -343,6 +411,7 @@ describe("the store", () => {
     const request = record({ metadata: { team: "a" }, deadlineAtMs: Date.now() + 60_000 });
     await store.create(request);
     expect(await store.read(request.id)).toMatchObject({ ...request, status: "queued", attempts: 0 });
+    expect(await store.readMany([request.id])).toMatchObject([{ ...request, body: {} }]);
   });
 
   it("lists a tenant's jobs, newest first, page by page, without the sync requests", async () => {

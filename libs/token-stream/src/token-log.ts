@@ -19,7 +19,7 @@ export interface RequestStore {
   create(record: RequestRecord, liveChannel?: string): Promise<void>;
   /** The request as it stands, or undefined if it never was or has expired. */
   read(id: RequestId): Promise<RequestState | undefined>;
-  /** Several at once, in the order asked. */
+  /** Several at once, in the order asked, without their bodies (empty), which can be large. */
   readMany(ids: readonly RequestId[]): Promise<(RequestState | undefined)[]>;
   /** Job ids of a tenant, newest first, older than `before` where given. */
   listJobs(tenant: string, options: { limit: number; before?: RequestId | undefined }): Promise<RequestId[]>;
@@ -43,15 +43,29 @@ export interface OpenedAttempt {
   readonly writer?: AttemptWriter | undefined;
 }
 
+/**
+ * Redis did not take what an attempt wrote, for a reason that has nothing to do with the attempt (no memory, a full disk,
+ * a read-only replica). The log is open, and another attempt may go on.
+ */
+export class LogWriteFailed extends Error {
+  override readonly name = "LogWriteFailed";
+}
+
 /** The pen of one attempt. Refused for good as soon as another attempt or a terminal entry is in the log. */
 export interface AttemptWriter {
-  /** Aborted when this attempt may not go on: fenced by another attempt, or the log was closed. */
+  /**
+   * Aborted when this attempt may not go on: fenced by another attempt, or the log was closed; or, with
+   * {@link LogWriteFailed} as reason, the log cannot be written.
+   */
   readonly signal: AbortSignal;
   /** Appends a delta; it is durable and on its way to followers within a few ms. False: await {@link drained} first. */
   append(delta: Delta): boolean;
   /** Resolves when the writer has room again. */
   drained(): Promise<void>;
-  /** Writes what is left, then the terminal entry. `refused`: somebody else closed the log or took over. */
+  /**
+   * Writes what is left, then the terminal entry. `refused`: somebody else closed the log or took over.
+   * @throws LogWriteFailed the log is still open.
+   */
   close(terminal: Terminal): Promise<"closed" | "refused">;
   /**
    * Writes what is left and leaves the log open for the next attempt, as on hand-back. `uncounted`: the attempt

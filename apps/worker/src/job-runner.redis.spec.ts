@@ -1,0 +1,193 @@
+import { newRequestId, type RequestRecord } from "@expert-router/contracts";
+import { EngineError, type EngineCall, type EngineEvent, type InferenceEngine } from "@expert-router/engine";
+import type { JobOutcome } from "@expert-router/queue";
+import { createLogger, createMetrics } from "@expert-router/telemetry";
+import { startRedis, type TestRedis } from "@expert-router/testing";
+import { RedisRequestStore, RedisTokenPublisher } from "@expert-router/token-stream";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { JobRunner } from "./job-runner.js";
+
+const retention = { syncMs: 60_000, jobsMs: 60_000 };
+const secret = "my secret prompt";
+let server: TestRedis;
+let redis: Redis;
+let store: RedisRequestStore;
+let logLines: string[];
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+beforeEach(() => {
+  store = new RedisRequestStore(redis, { retention });
+  logLines = [];
+});
+
+/** An engine whose answers are written by the test. */
+function engineOf(generate: (call: EngineCall) => AsyncGenerator<readonly EngineEvent[]>): InferenceEngine {
+  return {
+    kind: "sim",
+    capabilities: {
+      chat: true,
+      completions: true,
+      continuesChat: true,
+      continuesCompletion: true,
+      abortsOnDisconnect: true,
+      reportsUsage: true,
+    },
+    generate,
+    healthy: async () => true,
+    close: async () => undefined,
+  };
+}
+
+function runnerOf(engine: InferenceEngine): JobRunner {
+  const logger = createLogger({
+    name: "worker",
+    level: "debug",
+    destination: { write: (line) => void logLines.push(line) },
+  });
+  const publisher = new RedisTokenPublisher(redis, { retention });
+  const metrics = createMetrics({ defaultMetrics: false });
+  return new JobRunner(engine, publisher, metrics, logger, {
+    workerId: "wrk_1",
+    expert: "code",
+    maxAttempts: 3,
+  });
+}
+
+async function newRequest(overrides: Partial<RequestRecord> = {}): Promise<RequestRecord> {
+  const record: RequestRecord = {
+    id: newRequestId(),
+    kind: "job",
+    endpoint: "/v1/chat/completions",
+    body: { model: "auto", messages: [{ role: "user", content: secret }] },
+    decision: { expert: "code", cluster: null, confidence: 1, reason: "pinned", routerVersion: null },
+    tenant: "default",
+    priorityClass: "async",
+    createdAtMs: Date.now(),
+    continuable: true,
+    exposed: false,
+    ...overrides,
+  };
+  await store.create(record);
+  return record;
+}
+
+/** Runs a request as the queue would: again for as long as the outcome says so. */
+async function runToEnd(runner: JobRunner, request: RequestRecord, most = 20): Promise<JobOutcome[]> {
+  const outcomes: JobOutcome[] = [];
+  while (outcomes.length < most) {
+    const job = {
+      id: request.id,
+      priorityClass: request.priorityClass,
+      lockLost: new AbortController().signal,
+    };
+    outcomes.push(await runner.run(job));
+    if (outcomes.at(-1)?.type === "done") break;
+  }
+  return outcomes;
+}
+
+describe("a request that an engine dies of", () => {
+  it("is given up after its attempts", async () => {
+    let calls = 0;
+    const runner = runnerOf(
+      // eslint-disable-next-line require-yield
+      engineOf(async function* () {
+        calls += 1;
+        throw new EngineError("engine_error", "The engine closed the connection without an answer.");
+      }),
+    );
+    const request = await newRequest();
+    await runToEnd(runner, request);
+    expect(calls).toBe(3);
+    expect(await store.read(request.id)).toMatchObject({ status: "failed", error: { code: "engine_error" } });
+  });
+});
+
+describe("an engine that does not take requests in", () => {
+  it("uses up no attempt, and is asked less and less often", async () => {
+    const runner = runnerOf(
+      // eslint-disable-next-line require-yield
+      engineOf(async function* () {
+        throw new EngineError("engine_unreachable", "The engine cannot be reached (ECONNREFUSED).");
+      }),
+    );
+    const request = await newRequest();
+    const delays = (await runToEnd(runner, request, 8)).map((outcome) =>
+      outcome.type === "retry" ? outcome.delayMs : -1,
+    );
+    expect(delays).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+    expect(await store.read(request.id)).toMatchObject({ status: "in_progress", attempts: 0 });
+  });
+});
+
+describe("an answer", () => {
+  it("goes on behind what a failed attempt wrote, with usage of the whole", async () => {
+    const calls: EngineCall[] = [];
+    const runner = runnerOf(
+      engineOf(async function* (call) {
+        calls.push(call);
+        if (calls.length === 1) {
+          yield [
+            { type: "delta", delta: "one " },
+            { type: "delta", delta: "two " },
+          ];
+          throw new EngineError("engine_error", "The engine broke off its answer.");
+        }
+        yield [{ type: "delta", delta: "three" }];
+        yield [{ type: "usage", usage: { prompt_tokens: 12, completion_tokens: 1, total_tokens: 13 } }];
+      }),
+    );
+    const request = await newRequest({ exposed: true });
+    await runToEnd(runner, request);
+    expect(calls[1]?.continueBehind).toMatchObject({ text: "one two ", tokens: 2 });
+    expect(await store.read(request.id)).toMatchObject({
+      status: "completed",
+      usage: { prompt_tokens: 10, completion_tokens: 3, total_tokens: 13 },
+    });
+  });
+
+  it("is not reported whole when Redis refused a part of it", async () => {
+    let calls = 0;
+    const runner = runnerOf(
+      engineOf(async function* () {
+        calls += 1;
+        if (calls === 1) {
+          await redis.config("SET", "maxmemory", "1");
+          yield [{ type: "delta", delta: "refused" }];
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          await redis.config("SET", "maxmemory", "0");
+          return;
+        }
+        yield [{ type: "delta", delta: "taken" }];
+      }),
+    );
+    const request = await newRequest();
+    const outcomes = await runToEnd(runner, request);
+    expect(outcomes.map(({ type }) => type)).toEqual(["retry", "done"]);
+    expect((await store.read(request.id))?.status).toBe("completed");
+  });
+});
+
+describe("the log of the process", () => {
+  it("never repeats what an engine says, which may be the prompt", async () => {
+    const runner = runnerOf(
+      // eslint-disable-next-line require-yield
+      engineOf(async function* () {
+        throw new EngineError("engine_rejected", `bad input: ${secret}`, { upstreamStatus: 400 });
+      }),
+    );
+    const request = await newRequest();
+    await runToEnd(runner, request);
+    expect((await store.read(request.id))?.error?.message).toContain(secret);
+    expect(logLines.join("")).toContain("engine_rejected");
+    expect(logLines.join("")).not.toContain(secret);
+  });
+});
