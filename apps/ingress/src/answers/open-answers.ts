@@ -32,22 +32,39 @@ export class OpenAnswers {
 
   /**
    * Ends what a client can resume elsewhere, waits at most `waitMs` for the rest, and only until `signal` is
-   * aborted; then interrupts what is left.
+   * aborted; then interrupts what is left, whatever happened before.
    */
   async drain(waitMs: number, signal: AbortSignal): Promise<void> {
-    this.interrupt((answer) => answer.isResumable);
-    if (this.answers.size > 0) {
-      const patience = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
-      await new Promise<void>((resolve) => {
-        this.emptied = resolve;
-        if (patience.aborted) resolve();
-        patience.addEventListener("abort", () => resolve(), { once: true });
-      });
+    try {
+      this.interrupt((answer) => answer.isResumable);
+      await this.whenEmpty(waitMs, signal);
+    } finally {
+      this.interrupt(() => true);
     }
-    this.interrupt(() => true);
   }
 
+  /** Resolves when no answer is open any more, or after `waitMs`, or when `signal` is aborted. */
+  private async whenEmpty(waitMs: number, signal: AbortSignal): Promise<void> {
+    if (this.answers.size === 0 || signal.aborted) return;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.emptied = resolve;
+      timer = setTimeout(resolve, waitMs);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    clearTimeout(timer);
+  }
+
+  /** One answer that cannot be interrupted keeps none of the others from it. */
   private interrupt(which: (answer: OpenAnswer) => boolean): void {
-    for (const answer of this.answers) if (which(answer)) answer.interrupt(shuttingDown());
+    const failures: unknown[] = [];
+    for (const answer of this.answers) {
+      try {
+        if (which(answer)) answer.interrupt(shuttingDown());
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, "answers could not be interrupted");
   }
 }
