@@ -19,7 +19,6 @@ export const errorTable = {
   invalid_json: invalid,
   invalid_value: invalid,
   missing_required_parameter: invalid,
-  unsupported_endpoint: invalid,
   invalid_request: invalid,
   invalid_api_key: { ...invalid, status: 401, type: "authentication_error" },
   not_found: { ...invalid, status: 404 },
