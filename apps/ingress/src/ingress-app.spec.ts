@@ -150,6 +150,29 @@ describe("what is refused", () => {
     expect(response.json()).toMatchObject({ error: { type: "invalid_request_error", code, param } });
   });
 
+  it("takes 10,000 messages, and no more, without a look at each", async () => {
+    const many = Array.from({ length: 130_000 }, () => ({}));
+    const tooMany = [{ messages: many }, { messages: [{ role: "user", content: many }] }];
+    for (const body of tooMany) {
+      const response = await ingress.post(chat, { model: "auto", ...body });
+      expect(response.statusCode).toBe(400);
+      expect(response.json()).toMatchObject({ error: { code: "invalid_value", param: "messages" } });
+      expect(response.body).toContain("at most 10000");
+    }
+    const job = { endpoint: chat, body: { model: "auto", messages: many } };
+    expect((await ingress.post("/v1/jobs", job)).json()).toMatchObject({ error: { param: "body.messages" } });
+    expect((await ingress.post("/v1/route", { messages: many })).json()).toMatchObject({
+      error: { param: "messages" },
+    });
+  });
+
+  it("blames Redis for nothing else", async () => {
+    ingress.ports.queues.get("code")!.failure = new RangeError("Maximum call stack size exceeded");
+    const response = await ingress.post(chat, { model: "code", messages });
+    expect(response.statusCode).toBe(500);
+    expect(response.json()).toMatchObject({ error: { code: "internal_error" } });
+  });
+
   it("answers what is wrong with HTTP", async () => {
     const send = (method: "GET" | "POST", url: string, payload?: string, type = "application/json") =>
       ingress.app.inject({
@@ -164,6 +187,10 @@ describe("what is refused", () => {
       send("GET", "/v2/chat"),
       send("GET", chat),
       send("POST", chat, '{"__proto__":{}}'),
+      send("POST", chat, JSON.stringify({ model: "auto", messages }).replace("{", `{"x":${nested(5_000)},`)),
+      send("POST", "/v1/jobs", `{"body":${nested(300)}}`),
+      send("GET", "/v1/models/%zz"),
+      send("GET", `/v1/models/${"m".repeat(300)}`),
     ]);
     expect(
       answers.map((answer) => [answer.statusCode, (answer.json() as { error: { code: string } }).error.code]),
@@ -173,8 +200,15 @@ describe("what is refused", () => {
       [415, "unsupported_media_type"],
       [404, "not_found"],
       [405, "method_not_allowed"],
-      [400, "invalid_json"],
+      [400, "invalid_value"],
+      [400, "invalid_value"],
+      [400, "invalid_value"],
+      [400, "invalid_request"],
+      [400, "invalid_request"],
     ]);
+    expect(answers[5]!.body).toContain("must not contain the keys '__proto__'");
+    expect(answers[6]!.body).toContain("nested more than 200 levels deep");
+    expect(answers[8]!.json()).toMatchObject({ error: { type: "invalid_request_error", param: null } });
     expect(answers[4]!.headers["allow"]).toBe("POST");
     for (const answer of answers) expect(answer.headers["x-request-id"]).toMatch(/^req_/);
   });
@@ -223,13 +257,13 @@ describe("what is refused", () => {
     expect(ingress.logLines.join("")).not.toContain("SECRET");
     ingress.ports.logs.away = false;
     const queue = ingress.ports.queues.get("general")!;
-    queue.failing = true;
+    queue.failure = new Error("Connection is closed.");
     expect((await ingress.post(chat, { model: "auto", messages, stream: true })).statusCode).toBe(503);
     expect([...ingress.ports.logs.states.values()].at(-1)).toMatchObject({
       status: "failed",
       error: { code: "redis_unavailable" },
     });
-    queue.failing = false;
+    queue.failure = undefined;
     const answer = ingress.post(chat, { model: "auto", messages });
     ingress.ports.logs.end(await ingress.queued(), completed);
     expect((await answer).statusCode).toBe(200);
@@ -293,3 +327,8 @@ describe("what tells about the system", () => {
     expect(body).toContain('expert_router_queue_depth{expert="code",class="interactive"}');
   });
 });
+
+/** Arrays in arrays. */
+function nested(levels: number): string {
+  return "[".repeat(levels) + "]".repeat(levels);
+}

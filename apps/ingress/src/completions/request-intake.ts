@@ -2,7 +2,7 @@ import type { DecisionRecord, RequestId, RequestRecord, Terminal } from "@expert
 import type { Following, TokenSink } from "@expert-router/token-stream";
 import { Inject, Injectable } from "@nestjs/common";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
-import { redisUnavailable } from "../http/error-answer.js";
+import { toCodedError } from "../http/error-answer.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
@@ -33,7 +33,7 @@ export class RequestIntake {
   /**
    * Records the request and puts it on its expert's queue; durable once resolved. With a sink, its tokens come to
    * this process.
-   * @throws CodedError `redis_unavailable`; the request is void then.
+   * @throws CodedError `redis_unavailable`, or `internal_error` where Redis is not to blame; the request is void then.
    */
   async submit(record: RequestRecord, sink?: WaitingSink): Promise<void> {
     const { follower } = this.ports;
@@ -43,15 +43,16 @@ export class RequestIntake {
     try {
       await this.ports.accept(record, sink && follower.channel);
       this.monitor.load(record.decision.expert).countAdded();
-    } catch (error) {
+    } catch (thrown) {
       following?.stop();
+      const error = toCodedError(thrown);
       // The client is told, and the outage has its own line: one a request would drown it.
-      this.context.logger.debug({ requestId: record.id, err: error }, "a request could not be queued");
+      this.context.logger.debug({ requestId: record.id, err: thrown }, "a request could not be queued");
       void this.takeOut(record.id, record.decision.expert, {
         status: "failed",
-        error: { code: "redis_unavailable", message: "The request could not be queued." },
+        error: { code: error.code, message: "The request could not be queued." },
       });
-      throw redisUnavailable(error);
+      throw error;
     }
     // A client that left while the request was on its way in could not take it out yet.
     if (sink?.isOver === true) void this.takeOut(record.id, record.decision.expert, { status: "cancelled" });

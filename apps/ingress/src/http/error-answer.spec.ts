@@ -17,6 +17,8 @@ describe("toCodedError", () => {
     [new Error("Stream isn't writeable and enableOfflineQueue options is false"), "redis_unavailable"],
     [new Error("Connection is closed."), "redis_unavailable"],
     [new Error("Command timed out"), "redis_unavailable"],
+    [new Error("Command aborted due to connection close"), "redis_unavailable"],
+    [new Error("OOM command not allowed when used memory > 'maxmemory'."), "redis_unavailable"],
     [new TypeError("secret detail"), "internal_error"],
     ["a string", "internal_error"],
     [undefined, "internal_error"],

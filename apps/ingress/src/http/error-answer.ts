@@ -24,9 +24,9 @@ const messages: Partial<Record<ErrorCode, string>> = {
   unsupported_media_type: "The request body must be sent as 'content-type: application/json'.",
 };
 
-/** What ioredis and BullMQ throw while Redis is away. */
+/** What ioredis and BullMQ throw while Redis is away, and what a Redis answers that can take no writes. */
 const redisAway =
-  /Stream isn't writeable|Connection is closed|Command timed out|max retries per request|LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|Reached the max retries/i;
+  /Stream isn't writeable|Connection is closed|connection close|Command timed out|max retries per request|LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|MISCONF|OOM command not allowed/i;
 const networkAway = new Set([
   "ECONNREFUSED",
   "ECONNRESET",

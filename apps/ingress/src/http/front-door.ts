@@ -1,8 +1,9 @@
-import { newRequestId } from "@expert-router/contracts";
-import type { FastifyInstance, FastifyServerOptions } from "fastify";
+import { CodedError, newRequestId } from "@expert-router/contracts";
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from "fastify";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import { ApiKeys } from "./api-keys.js";
 import { shuttingDown } from "./error-answer.js";
+import { forbiddenKey, isJson, refuseDeepNesting } from "./json-body.js";
 import "./tenant.js";
 
 /** Time in which a client must have sent its whole request. */
@@ -16,6 +17,7 @@ export function fastifyOptions(bodyLimitBytes: number): FastifyServerOptions {
     // The id of the HTTP request is the id of what it asks for.
     genReqId: () => newRequestId(),
     logger: false,
+    frameworkErrors: refuseUrl,
     routerOptions: { maxParamLength: 200 },
   };
 }
@@ -46,11 +48,30 @@ export function installFrontDoor(fastify: FastifyInstance, context: IngressConte
     metrics.httpSeconds.observe({ method: request.method, route }, reply.elapsedTime / 1_000);
     done();
   });
+  installJsonParser(fastify);
+}
+
+function installJsonParser(fastify: FastifyInstance): void {
   const parseJson = fastify.getDefaultJsonParser("error", "error");
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    const text = body as string;
     // Some clients name a content type on a POST without a body, as cancel is.
-    if (body === "") done(null, undefined);
-    else void parseJson(request, body as string, done);
+    if (text === "") return done(null, undefined);
+    try {
+      refuseDeepNesting(text);
+    } catch (error) {
+      return done(error as Error, undefined);
+    }
+    void parseJson(request, text, (error, value) =>
+      // What is JSON all the same was refused for one of its keys.
+      done(error !== null && isJson(text) ? forbiddenKey() : error, value),
+    );
   });
+}
+
+/** Answers what the router itself refuses, before any hook: a URL that cannot be decoded, or is too long. */
+function refuseUrl(_error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  const error = new CodedError("invalid_request", "The request URL could not be understood.");
+  void reply.code(error.definition.status).header("x-request-id", request.id).send(error.toBody());
 }

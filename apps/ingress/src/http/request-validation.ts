@@ -1,6 +1,9 @@
 import { CodedError } from "@expert-router/contracts";
 import type { z } from "zod";
 
+/** Messages of a chat with their content parts. A check of each takes time in which nobody else is served. */
+const maxMessages = 10_000;
+
 type Issue = z.core.$ZodIssue;
 
 /**
@@ -8,9 +11,23 @@ type Issue = z.core.$ZodIssue;
  * @throws CodedError for the first problem, in OpenAI's words: `missing_required_parameter` or `invalid_value`.
  */
 export function validate<S extends z.ZodType>(schema: S, value: unknown, at = ""): z.infer<S> {
+  refuseManyMessages(value, at);
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw problem(parsed.error.issues[0]!, value, at);
+}
+
+function refuseManyMessages(value: unknown, at: string): void {
+  const messages = (value as { messages?: unknown } | null | undefined)?.messages;
+  if (!Array.isArray(messages)) return;
+  let count = messages.length;
+  for (const message of messages as ({ content?: unknown } | null)[]) {
+    if (Array.isArray(message?.content)) count += message.content.length;
+  }
+  if (count <= maxMessages) return;
+  const param = paramPath(["messages"], at);
+  const reason = `at most ${maxMessages} messages and content parts`;
+  throw new CodedError("invalid_value", `Invalid value for '${param}': ${reason}.`, { param });
 }
 
 function problem(issue: Issue, value: unknown, at: string): CodedError {

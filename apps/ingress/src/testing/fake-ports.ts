@@ -162,12 +162,13 @@ export class FakeLogs implements RequestStore, TokenFollower {
 /** A queue whose jobs stay where they are. */
 export class FakeQueue implements ExpertQueue {
   readonly jobs: QueuedJob[] = [];
-  failing = false;
+  /** Set to make it take no job. */
+  failure: Error | undefined;
 
   constructor(readonly expert: string) {}
 
   async enqueue(job: QueuedJob): Promise<void> {
-    if (this.failing) throw new Error("Connection is closed.");
+    if (this.failure !== undefined) throw this.failure;
     this.jobs.push(job);
   }
 
