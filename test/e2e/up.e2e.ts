@@ -84,6 +84,20 @@ describe.runIf(process.platform === "linux")("expert-router up", () => {
     await waitFor("the last process to end", () => family().length === 0, { timeoutMs: 2_000 });
   });
 
+  it("refuses a second system on its data folder, and lives on", async () => {
+    const env = {
+      ...process.env,
+      PORT: String(await findFreePort()),
+      EXPERT_ROUTER_DATA_DIR: join(folder, "data"),
+    };
+    const second = spawn(process.execPath, [program, "up"], { cwd: folder, env: { ...env, REDIS_URL: "" } });
+    let complaint = "";
+    second.stderr.on("data", (text) => (complaint += String(text)));
+    expect(await once(second, "close")).toEqual([1, null]);
+    expect(complaint).toContain(`already running here (pid ${up.pid})`);
+    expect(await ask()).toBe(200);
+  });
+
   it("leaves nothing behind when it is killed itself", async () => {
     up.kill("SIGKILL");
     await once(up, "exit");

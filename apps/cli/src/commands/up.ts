@@ -3,6 +3,7 @@ import { childEnvironment, readCommandSettings, type CommandSettings } from "@ex
 import { isPortFree } from "@expert-router/redis-server";
 import { Command } from "commander";
 import { CommandFailure } from "../command-failure.js";
+import { claimDataFolder } from "../up/claim-data-folder.js";
 import { curlExample } from "../up/curl-example.js";
 import { LocalSystem, untilReady } from "../up/local-system.js";
 
@@ -34,7 +35,10 @@ Examples:
     .action(async (options: { port?: string; host?: string; config?: string }) => {
       const overrides = { PORT: options.port, HOST: options.host, EXPERT_ROUTER_CONFIG: options.config };
       const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
-      await up(readCommandSettings(childEnvironment(given)));
+      const settings = readCommandSettings(childEnvironment(given));
+      // Before anything starts: two Redis on one folder would spoil it.
+      const lock = claimDataFolder(settings.dataDir);
+      await up(settings).finally(() => lock.release());
     });
 }
 
