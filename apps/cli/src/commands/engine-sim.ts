@@ -9,6 +9,7 @@ export function engineSimCommand(): Command {
     .description("run a simulated inference server: seeded text at a fixed pace, made by no language model")
     .option("--host <address>", `address to listen on (${defaults.host})`)
     .option("--port <number>", `port to listen on; 0: any free one (${defaults.port})`)
+    .option("--any-port-if-taken", "where the port cannot be had, any free one; the output tells which")
     .option("--model <name>", `name of the model; always says that it is simulated (${defaults.model})`)
     .option("--max-num-seqs <number>", `requests generated at once (${defaults.maxNumSeqs})`)
     .option(
@@ -31,11 +32,13 @@ export function engineSimCommand(): Command {
       "\nExample:\n  $ expert-router engine-sim --port 8101 --model simulated-code --seed 7",
     )
     .action(async (_options, command: Command) => {
-      const { parseEngineSimArguments, runEngineSim } = await import("@expert-router/engine-sim");
+      const { parseEngineSimArguments } = await import("@expert-router/engine-sim");
+      const { isUnavailablePort, startSimulator } = await import("../up/start-simulator.js");
+      const anyPortIfTaken = command.getOptionValue("anyPortIfTaken") === true;
       const sim = await Promise.resolve()
-        .then(() => runEngineSim(parseEngineSimArguments(givenFlags(command))))
+        .then(() => startSimulator(parseEngineSimArguments(givenFlags(command)), anyPortIfTaken))
         .catch((error: Error) => {
-          throw new CommandFailure(error.message, 2);
+          throw new CommandFailure(error.message, isUnavailablePort(error) ? 1 : 2);
         });
       const lifecycle = new Lifecycle();
       lifecycle.onDrain("close", () => sim.close());

@@ -3,14 +3,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { CommandSettings, Environment } from "@expert-router/config";
 import { LogFile } from "./log-file.js";
 import { planSimulatedEngines, type SimulatedEngine } from "./simulated-engines.js";
-import { SupervisedChild } from "./supervised-child.js";
+import { SupervisedChild, type ChildPlan } from "./supervised-child.js";
 import { SupervisedRedis } from "./supervised-redis.js";
 
 export interface LocalSystemOptions {
   readonly settings: CommandSettings;
   /** Hears of steps and problems: who, and what. */
   readonly say: (who: string, line: string) => void;
-  /** Called when a part of the system is given up; the system is useless then. */
+  /** Called when Redis or the ingress is given up; the system is useless then. */
   readonly onGivenUp: (reason: string) => void;
 }
 
@@ -23,6 +23,8 @@ const redisStopMs = 700;
 const afterDrainMs = 400;
 
 const rotationIntervalMs = 30_000;
+/** A worker or an engine that is given up costs one expert, not the system, and may be mended meanwhile. */
+const retryAfterMs = 30_000;
 
 /** Redis, simulated engines, one worker for each expert, and an ingress: the whole system as children of this process. */
 export class LocalSystem {
@@ -31,7 +33,9 @@ export class LocalSystem {
   readonly #rotation: NodeJS.Timeout;
   #redis: SupervisedRedis | undefined;
   #sims: SupervisedChild[] = [];
-  #workers: SupervisedChild[] = [];
+  readonly #workers = new Map<string, SupervisedChild>();
+  /** Where the simulated engine of an expert listens. */
+  readonly #engineUrls = new Map<string, string>();
   #ingress: SupervisedChild | undefined;
   #stopping = false;
 
@@ -40,15 +44,23 @@ export class LocalSystem {
     this.#rotation = setInterval(() => this.#logs.forEach((log) => log.rotate()), rotationIntervalMs);
   }
 
-  /** Starts everything, side by side as far as possible. Resolves when all parts said that they are ready. */
+  /** Starts everything, side by side as far as possible. Resolves when all parts are ready, or an expert's are given up. */
   async start(): Promise<void> {
     const { settings, say } = this.#options;
-    const [redisUrl, engines] = await Promise.all([this.#provideRedis(), this.#startEngines()]);
+    this.#startEngines();
+    const redisUrl = await this.#provideRedis();
     if (this.#stopping) return;
-    this.#startFrontAndWorkers(engines, { REDIS_URL: redisUrl, EXPERT_ROUTER_CONFIG: settings.system.path });
-    await Promise.all(this.#workers.map((worker) => worker.ready));
-    say("workers", `${this.#workers.length} ready, one for each expert`);
-    await this.#ingress?.ready;
+    const shared = { REDIS_URL: redisUrl, EXPERT_ROUTER_CONFIG: settings.system.path };
+    this.#startIngress(shared);
+    // A worker has to know where its engine listens.
+    await this.#enginesSettled();
+    if (this.#stopping) return;
+    this.#startWorkers(shared);
+    const ready = await Promise.all([...this.#workers.values()].map((worker) => worker.settled));
+    const readyCount = ready.filter(Boolean).length;
+    const share = readyCount === ready.length ? "" : ` of ${ready.length}`;
+    say("workers", `${readyCount}${share} ready, one for each expert`);
+    await this.#ingress?.settled;
   }
 
   /** Ends the parts in the order in which work flows through them, within 10 s. */
@@ -56,7 +68,7 @@ export class LocalSystem {
     this.#stopping = true;
     clearInterval(this.#rotation);
     await this.#ingress?.stop(ingressDrainMs + afterDrainMs);
-    await Promise.all(this.#workers.map((worker) => worker.stop(workerDrainMs + afterDrainMs)));
+    await Promise.all([...this.#workers.values()].map((worker) => worker.stop(workerDrainMs + afterDrainMs)));
     await Promise.all(this.#sims.map((sim) => sim.stop(simDrainMs)));
     await this.#redis?.stop(redisStopMs);
   }
@@ -65,18 +77,45 @@ export class LocalSystem {
   async kill(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#rotation);
-    for (const child of [this.#ingress, ...this.#workers, ...this.#sims]) child?.kill();
+    for (const child of [this.#ingress, ...this.#workers.values(), ...this.#sims]) child?.kill();
     await this.#redis?.stop(redisStopMs);
   }
 
-  async #startEngines(): Promise<SimulatedEngine[]> {
-    const engines = await planSimulatedEngines(this.#options.settings.system.experts);
-    if (this.#stopping || engines.length === 0) return engines;
-    this.#sims = engines.map(({ expert, args }) => this.#child(`engine-${expert}`, args, {}));
+  #startEngines(): void {
+    const engines = planSimulatedEngines(this.#options.settings.system.experts);
+    this.#sims = engines.map((engine) =>
+      this.#child(`engine-${engine.expert}`, {
+        command: () => ({ args: engine.argsFor(this.#portOf(engine)), env: {} }),
+        onReady: (url) => this.#noteEngine(engine.expert, url),
+        retryAfterMs,
+      }),
+    );
     for (const sim of this.#sims) sim.start();
-    const ports = engines.map(({ port }) => port).join(", ");
-    this.#options.say("engines", `${engines.length} simulated ones, no language model, on ports ${ports}`);
-    return engines;
+  }
+
+  /** An engine that starts again prefers the port at which its worker looks for it. */
+  #portOf({ expert, preferredPort }: SimulatedEngine): number {
+    const url = this.#engineUrls.get(expert);
+    return url === undefined ? preferredPort : Number(new URL(url).port);
+  }
+
+  #noteEngine(expert: string, url: string | undefined): void {
+    if (url === undefined || url === this.#engineUrls.get(expert)) return;
+    this.#engineUrls.set(expert, url);
+    const worker = this.#workers.get(expert);
+    if (worker === undefined) return;
+    this.#options.say("engines", `the one of ${expert} moved to ${url}; its worker starts anew`);
+    worker.restart();
+  }
+
+  async #enginesSettled(): Promise<void> {
+    if (this.#sims.length === 0) return;
+    await Promise.all(this.#sims.map((sim) => sim.settled));
+    const ports = [...this.#engineUrls.values()].map((url) => new URL(url).port).join(", ");
+    this.#options.say(
+      "engines",
+      `${this.#engineUrls.size} simulated ones, no language model, on ports ${ports}`,
+    );
   }
 
   async #provideRedis(): Promise<string> {
@@ -92,40 +131,47 @@ export class LocalSystem {
     return this.#redis.url;
   }
 
-  #startFrontAndWorkers(engines: readonly SimulatedEngine[], shared: Environment): void {
+  #startIngress(shared: Environment): void {
     const { settings } = this.#options;
-    this.#ingress = this.#child("ingress", ["ingress"], {
+    const env = {
       ...shared,
       HOST: settings.host,
       PORT: String(settings.port),
       EXPERT_ROUTER_DATA_DIR: settings.dataDir,
       DRAIN_TIMEOUT_MS: String(ingressDrainMs),
-    });
+    };
+    this.#ingress = this.#child("ingress", { command: () => ({ args: ["ingress"], env }) });
     this.#ingress.start();
-    this.#workers = settings.system.experts.map(({ id }) =>
-      this.#child(`worker-${id}`, ["worker"], {
+  }
+
+  #startWorkers(shared: Environment): void {
+    for (const { id } of this.#options.settings.system.experts) {
+      const env = {
         ...shared,
         EXPERT: id,
-        ENGINE_URL: engines.find(({ expert }) => expert === id)?.url,
         // One port cannot serve several workers.
         WORKER_PORT: "0",
         DRAIN_TIMEOUT_MS: String(workerDrainMs),
-      }),
-    );
-    for (const worker of this.#workers) worker.start();
+      };
+      const command = () => ({ args: ["worker"], env: { ...env, ENGINE_URL: this.#engineUrls.get(id) } });
+      this.#workers.set(id, this.#child(`worker-${id}`, { command, retryAfterMs }));
+    }
+    for (const worker of this.#workers.values()) worker.start();
   }
 
-  #child(name: string, args: readonly string[], env: Environment): SupervisedChild {
+  #child(name: string, plan: Pick<ChildPlan, "command" | "onReady" | "retryAfterMs">): SupervisedChild {
     const log = new LogFile(join(this.#options.settings.dataDir, "logs", `${name}.log`));
     this.#logs.push(log);
     return new SupervisedChild({
+      ...plan,
       name,
-      args,
-      env,
       log,
       say: (line) => this.#options.say("up", line),
-      onGivenUp: (givenUp) =>
-        this.#options.onGivenUp(`${givenUp} cannot run. The end of ${log.path}:\n${log.tail(12)}`),
+      onGivenUp: () => {
+        const reason = `${name} cannot run. The end of ${log.path}:\n${log.tail(12)}`;
+        if (plan.retryAfterMs === undefined) this.#options.onGivenUp(reason);
+        else this.#options.say("up", `${reason}\nThe other experts go on.`);
+      },
     });
   }
 }

@@ -1,13 +1,12 @@
 import { isLoopback, type ExpertConfig } from "@expert-router/config";
-import { findFreePort, isPortFree } from "@expert-router/redis-server";
 
 /** A simulated engine to start. */
 export interface SimulatedEngine {
   readonly expert: string;
-  readonly port: number;
-  /** Where its worker finds it; not the configured address if that port was taken. */
-  readonly url: string;
-  readonly args: readonly string[];
+  /** Where it shall listen if it can. It tells where it does. */
+  readonly preferredPort: number;
+  /** Arguments of `expert-router` that start it. */
+  argsFor(port: number): readonly string[];
 }
 
 /** Pace of the simulated engines, that of a small model on one GPU. */
@@ -16,24 +15,22 @@ const interTokenLatencyMs = 10;
 const seed = 1;
 
 /** The engines of kind `sim` on this machine; those elsewhere are somebody else's to start. */
-export async function planSimulatedEngines(experts: readonly ExpertConfig[]): Promise<SimulatedEngine[]> {
-  const local = experts.filter(
-    ({ engine }) => engine.kind === "sim" && isLoopback(new URL(engine.url).hostname),
-  );
-  const engines: SimulatedEngine[] = [];
-  for (const { id, engine } of local) {
-    const configured = Number(new URL(engine.url).port || 80);
-    const taken = engines.some(({ port }) => port === configured) || !(await isPortFree(configured));
-    const port = taken ? await findFreePort() : configured;
-    engines.push({ expert: id, port, url: `http://127.0.0.1:${port}`, args: simArguments(port, engine) });
-  }
-  return engines;
+export function planSimulatedEngines(experts: readonly ExpertConfig[]): SimulatedEngine[] {
+  return experts
+    .filter(({ engine }) => engine.kind === "sim" && isLoopback(new URL(engine.url).hostname))
+    .map(({ id, engine }) => ({
+      expert: id,
+      preferredPort: Number(new URL(engine.url).port || 80),
+      argsFor: (port) => simArguments(port, engine),
+    }));
 }
 
 function simArguments(port: number, engine: ExpertConfig["engine"]): string[] {
   return [
     "engine-sim",
     `--port=${port}`,
+    // Looking for a free port first would race with whoever looks at the same time.
+    "--any-port-if-taken",
     `--model=${engine.model}`,
     `--max-num-seqs=${engine.concurrency}`,
     `--time-to-first-token=${timeToFirstTokenMs}`,
