@@ -1,4 +1,4 @@
-import type { RequestState } from "@expert-router/contracts";
+import { CodedError, type RequestState } from "@expert-router/contracts";
 import type { TokenFollower } from "@expert-router/token-stream";
 import { AnswerAssembler, type AnswerIdentity } from "../answers/answer-assembler.js";
 
@@ -8,7 +8,10 @@ export function answerIdentity(state: RequestState): AnswerIdentity {
   return { id, endpoint, model: decision.expert, created: Math.floor(createdAtMs / 1_000) };
 }
 
-/** The whole answer of a completed job, put together from its log; null when the log is gone. */
+/**
+ * The whole answer of a completed job, put together from its log; null when the log is gone.
+ * @throws CodedError `redis_unavailable`
+ */
 export function assembledResponse(
   follower: TokenFollower,
   state: RequestState,
@@ -22,7 +25,12 @@ export function assembledResponse(
       },
       restart: () => assembler.restart(),
       end: ({ usage }) => resolve(assembler.answer(answerIdentity(state), usage)),
-      fail: (error) => reject(error),
+      // The record was there a moment ago: its retention has ended, or does so now.
+      fail: (error) => (isGone(error) ? resolve(null) : reject(error)),
     });
   });
+}
+
+function isGone(error: Error): boolean {
+  return error instanceof CodedError && error.code === "job_not_found";
 }
