@@ -9,7 +9,7 @@ export interface AnswerObserver {
   ended(terminal: Terminal): void;
   /** The client left, or the process ends: nobody waits for the answer any more. */
   abandoned(): void;
-  /** Its time is over, and it is not. Said again each second until it ends. */
+  /** Its time is over, and it is not. Said again each second until it ends or is interrupted. */
   late(): void;
   /** An error was sent inside a stream that had begun. */
   failedInStream(error: CodedError): void;

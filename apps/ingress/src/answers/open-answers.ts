@@ -1,12 +1,12 @@
 import type { ServerResponse } from "node:http";
 import { Injectable } from "@nestjs/common";
-import { shuttingDown } from "../http/error-answer.js";
+import { deadlineExceeded, shuttingDown } from "../http/error-answer.js";
 import type { OpenAnswer } from "./answer-context.js";
 
 /** All answers under way in this process. */
 @Injectable()
 export class OpenAnswers {
-  private readonly answers = new Set<OpenAnswer>();
+  private readonly answers = new Map<OpenAnswer, ServerResponse>();
   private emptied: (() => void) | undefined;
 
   get size(): number {
@@ -15,18 +15,29 @@ export class OpenAnswers {
 
   /** Counts `answer` in until its response is closed. */
   track(answer: OpenAnswer, response: ServerResponse): void {
-    this.answers.add(answer);
+    this.answers.set(answer, response);
     response.once("close", () => {
       this.answers.delete(answer);
       if (this.answers.size === 0) this.emptied?.();
     });
   }
 
-  /** Gives up the answers whose deadline has passed. */
-  expireLate(nowMs: number): void {
-    for (const answer of this.answers) {
-      if (answer.deadlineAtMs !== undefined && answer.deadlineAtMs <= nowMs && !answer.isOver)
-        answer.expire?.();
+  /**
+   * Gives up the answers whose deadline has passed. One that is not over `graceMs` later is ended from here, for its
+   * log tells nothing, or its client does not read; one that is over and still open by then is cut off, because a
+   * client that has stopped reading would keep its socket and what waits for it for ever.
+   */
+  expireLate(nowMs: number, graceMs: number): void {
+    for (const [answer, response] of this.answers) {
+      const { deadlineAtMs } = answer;
+      if (deadlineAtMs === undefined || deadlineAtMs > nowMs) continue;
+      if (nowMs - deadlineAtMs < graceMs) {
+        if (!answer.isOver) answer.expire?.();
+      } else if (answer.isOver) {
+        response.destroy();
+      } else {
+        answer.interrupt(deadlineExceeded());
+      }
     }
   }
 
@@ -58,7 +69,7 @@ export class OpenAnswers {
   /** One answer that cannot be interrupted keeps none of the others from it. */
   private interrupt(which: (answer: OpenAnswer) => boolean): void {
     const failures: unknown[] = [];
-    for (const answer of this.answers) {
+    for (const answer of this.answers.keys()) {
       try {
         if (which(answer)) answer.interrupt(shuttingDown());
       } catch (error) {

@@ -52,6 +52,21 @@ describe("a client that leaves", () => {
     await expect.poll(() => ingress.open.size).toBe(0);
   });
 
+  it("cancels it when Redis is back, if it was away", async () => {
+    await listen({ tuning: { deadlineSweepMs: 20 } });
+    const sent = [request({ stream: true }), request({})];
+    await expect.poll(() => ingress.ports.queues.get("general")!.jobs.length).toBe(2);
+    ingress.ports.logs.away = true;
+    for (const one of sent) one.destroy();
+    await expect.poll(() => ingress.open.size).toBe(0);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const statuses = () => [...ingress.ports.logs.states.values()].map(({ status }) => status);
+    expect(statuses()).toEqual(["queued", "queued"]);
+    ingress.ports.logs.away = false;
+    await expect.poll(statuses).toEqual(["cancelled", "cancelled"]);
+    await expect.poll(() => ingress.ports.queues.get("general")!.jobs).toEqual([]);
+  });
+
   it("cancels it in the middle of the stream, once", async () => {
     await listen();
     const sent = request({ stream: true });
@@ -86,6 +101,37 @@ describe("a client that reads slowly", () => {
     );
     expect(body.endsWith("data: [DONE]\n\n")).toBe(true);
     expect(ingress.ports.logs.resumed).toBeGreaterThan(5);
+  });
+});
+
+describe("a client that has stopped reading", () => {
+  it("loses its connection soon after the deadline", async () => {
+    await listen({ syncTimeoutS: 0.5, tuning: { deadlineSweepMs: 20, lateGraceMs: 200 } });
+    const sent = request({ stream: true });
+    const id = await ingress.queued();
+    const big = "x".repeat(1_000_000);
+    for (let seq = 1; seq <= 40; seq++) ingress.ports.logs.append(id, { epoch: 1, seq }, [big]);
+    const message = await response(sent);
+    message.on("error", () => undefined).pause();
+    await expect.poll(() => ingress.ports.logs.states.get(id)!.status).toBe("expired");
+    expect(ingress.open.size).toBe(1);
+    await expect.poll(() => ingress.open.size, { timeout: 3_000 }).toBe(0);
+    expect(await connections()).toEqual([]);
+    sent.destroy();
+  });
+});
+
+describe("a request whose time is over while Redis is away", () => {
+  it.each([[{ stream: true }], [{}]])("is answered, and closed later: %j", async (body) => {
+    await listen({ syncTimeoutS: 0.2, tuning: { deadlineSweepMs: 20, lateGraceMs: 100 } });
+    const sent = request(body);
+    const id = await ingress.queued();
+    ingress.ports.logs.away = true;
+    const answer = await response(sent);
+    expect(answer.statusCode).toBe(504);
+    expect(JSON.parse(await text(answer))).toMatchObject({ error: { code: "deadline_exceeded" } });
+    ingress.ports.logs.away = false;
+    await expect.poll(() => ingress.ports.logs.states.get(id)!.status).toBe("expired");
   });
 });
 

@@ -4,6 +4,7 @@ import {
   type Endpoint,
   type RequestId,
   type RequestRecord,
+  type Terminal,
 } from "@expert-router/contracts";
 import { Controller, HttpCode, Inject, Post, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -121,15 +122,19 @@ export class CompletionsController {
     void reply.send(body);
   }
 
-  private observe({ id, createdAtMs, decision: { expert } }: RequestRecord): AnswerObserver {
+  private observe({ id, createdAtMs, deadlineAtMs, decision: { expert } }: RequestRecord): AnswerObserver {
     const { metrics, logger } = this.context;
     return {
       firstToken: (seconds) => metrics.ttftSeconds.observe({ expert }, seconds),
       ended: ({ status }) =>
         metrics.requestSeconds.observe({ expert, status }, (Date.now() - createdAtMs) / 1_000),
       abandoned: () => {
-        metrics.requestSeconds.observe({ expert, status: "cancelled" }, (Date.now() - createdAtMs) / 1_000);
-        void this.intake.takeOut(id, expert, { status: "cancelled" });
+        const now = Date.now();
+        // After the deadline nobody can leave any more: the request had ended, unless Redis was away.
+        const terminal: Terminal =
+          deadlineAtMs !== undefined && deadlineAtMs <= now ? expired : { status: "cancelled" };
+        metrics.requestSeconds.observe({ expert, status: terminal.status }, (now - createdAtMs) / 1_000);
+        void this.intake.takeOut(id, expert, terminal);
       },
       late: () => void this.intake.takeOut(id, expert, expired),
       failedInStream: (error) => {

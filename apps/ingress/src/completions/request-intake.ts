@@ -2,10 +2,15 @@ import type { DecisionRecord, RequestId, RequestRecord, Terminal } from "@expert
 import type { Following, TokenSink } from "@expert-router/token-stream";
 import { Inject, Injectable } from "@nestjs/common";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
-import { toCodedError } from "../http/error-answer.js";
+import { deadlineExceeded, isRedisAway, toCodedError } from "../http/error-answer.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
+import { UnclosedRequests } from "./unclosed-requests.js";
+
+/** Requests kept to be closed later, and how many of them are closed at once. */
+const maxUnclosed = 10_000;
+const closedAtOnce = 100;
 
 /** A sink that an HTTP client waits behind. */
 export interface WaitingSink extends TokenSink {
@@ -18,12 +23,14 @@ export interface WaitingSink extends TokenSink {
 /** The end of a request whose deadline passed. */
 export const expired: Terminal = {
   status: "expired",
-  error: { code: "deadline_exceeded", message: "The deadline passed before the answer was complete." },
+  error: { code: "deadline_exceeded", message: deadlineExceeded().message },
 };
 
 /** Puts requests into the system and takes them out again. */
 @Injectable()
 export class RequestIntake {
+  private readonly unclosed = new UnclosedRequests(maxUnclosed);
+
   constructor(
     @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
     @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
@@ -58,13 +65,28 @@ export class RequestIntake {
     if (sink?.isOver === true) void this.takeOut(record.id, record.decision.expert, { status: "cancelled" });
   }
 
-  /** Closes a request that nobody waits for and takes it off the queue; never rejects. Answers whether it was open. */
+  /**
+   * Closes a request that nobody waits for and takes it off the queue; never rejects. Answers whether it was open.
+   * While Redis is away it is kept, for {@link takeOutUnclosed}: an engine may be working on it.
+   */
   async takeOut(id: RequestId, expert: string, terminal: Terminal): Promise<boolean> {
     try {
       return await this.close(id, expert, terminal);
     } catch (error) {
       this.context.logger.debug({ requestId: id, err: error }, "a request could not be taken out");
+      if (isRedisAway(error)) this.unclosed.keep({ id, expert, terminal });
       return false;
+    }
+  }
+
+  /** Tries again what {@link takeOut} could not do; stops when Redis is still away. Never rejects. */
+  async takeOutUnclosed(): Promise<void> {
+    // What is kept again waits for the next call.
+    for (let left = this.unclosed.size; left > 0; left -= closedAtOnce) {
+      const some = this.unclosed.take(Math.min(left, closedAtOnce));
+      const before = this.unclosed.size;
+      await Promise.all(some.map(({ id, expert, terminal }) => this.takeOut(id, expert, terminal)));
+      if (this.unclosed.size > before) return;
     }
   }
 

@@ -62,6 +62,11 @@ export function shuttingDown(): CodedError {
   });
 }
 
+/** The time of a request is over. */
+export function deadlineExceeded(): CodedError {
+  return new CodedError("deadline_exceeded", "The deadline passed before the answer was complete.");
+}
+
 /** Why an answer ended without being completed. */
 export function terminalError(terminal: Terminal): CodedError {
   if (terminal.status === "cancelled")
@@ -99,7 +104,8 @@ function statusOf(error: object): number | undefined {
   return typeof statusCode === "number" ? statusCode : undefined;
 }
 
-function isRedisAway(error: unknown): boolean {
+/** Whether Redis is to blame for `error`: it cannot be reached, or takes no writes. */
+export function isRedisAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return redisAway.test(error.message) || networkAway.has(String((error as NodeJS.ErrnoException).code));
 }

@@ -26,8 +26,8 @@ function refuseManyMessages(value: unknown, at: string): void {
   }
   if (count <= maxMessages) return;
   const param = paramPath(["messages"], at);
-  const reason = `at most ${maxMessages} messages and content parts`;
-  throw new CodedError("invalid_value", `Invalid value for '${param}': ${reason}.`, { param });
+  const message = `Invalid value for '${param}': at most ${maxMessages} messages and content parts.`;
+  throw new CodedError("invalid_value", message, { param });
 }
 
 function problem(issue: Issue, value: unknown, at: string): CodedError {

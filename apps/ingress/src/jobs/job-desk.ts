@@ -41,7 +41,8 @@ export class JobDesk {
     this.sweeper = repeat(
       this.context.tuning.deadlineSweepMs,
       async () => {
-        this.open.expireLate(Date.now());
+        this.open.expireLate(Date.now(), this.context.tuning.lateGraceMs);
+        await this.intake.takeOutUnclosed();
         const late = this.deadlines.takeExpired(Date.now());
         await Promise.all(late.map(({ id, expert }) => this.intake.takeOut(id, expert, expired)));
       },

@@ -1,5 +1,5 @@
-import type { Job, RequestId } from "@expert-router/contracts";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CodedError, type Job, type RequestId } from "@expert-router/contracts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startIngress, type IngressFixture } from "../testing/ingress-fixture.js";
 
 const submission = {
@@ -47,6 +47,32 @@ describe("a job", () => {
       usage: completed.usage,
       response: { id: job.id, object: "chat.completion", choices: [{ message: { content: "Hello" } }] },
     });
+  });
+
+  it("is shown without its answer when its log is gone, and not at all while Redis is away", async () => {
+    const { id } = await submit();
+    ingress.ports.logs.end(id, completed);
+    const view = vi.spyOn(ingress.ports.logs, "follow").mockImplementation((_id, sink) => {
+      queueMicrotask(() => sink.fail(new CodedError("job_not_found", "gone")));
+      return { resume: () => undefined, stop: () => undefined };
+    });
+    const response = await ingress.get(`/v1/jobs/${id}`);
+    expect(response.statusCode).toBe(200);
+    expect(response.json()).toMatchObject({ status: "completed", response: null });
+    view.mockImplementation((_id, sink) => {
+      queueMicrotask(() => sink.fail(new CodedError("redis_unavailable", "away")));
+      return { resume: () => undefined, stop: () => undefined };
+    });
+    expect((await ingress.get(`/v1/jobs/${id}`)).statusCode).toBe(503);
+  });
+
+  it("expires when its deadline passes while Redis is away", async () => {
+    const { id } = await submit({ deadline_s: 0.1 });
+    ingress.ports.logs.away = true;
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    ingress.ports.logs.away = false;
+    await expect.poll(() => ingress.ports.logs.states.get(id)!.status, { timeout: 5_000 }).toBe("expired");
+    expect(ingress.ports.queues.get("code")!.jobs).toEqual([]);
   });
 
   it("names what is wrong with a submission", async () => {

@@ -14,6 +14,8 @@ export interface IngressTuning {
   readonly pollMs: number;
   readonly reapMs: number;
   readonly deadlineSweepMs: number;
+  /** Time that an answer has behind its deadline to reach its client. */
+  readonly lateGraceMs: number;
 }
 
 export const defaultTuning: IngressTuning = {
@@ -23,6 +25,7 @@ export const defaultTuning: IngressTuning = {
   pollMs: 250,
   reapMs: 500,
   deadlineSweepMs: 1_000,
+  lateGraceMs: 5_000,
 };
 
 /** What an ingress is built from. */
