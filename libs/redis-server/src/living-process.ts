@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, type StdioOptions } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 /** A process that can be told from a later one with the same number. */
@@ -53,11 +53,10 @@ function hasProc(): boolean {
 
 function fromPs(pid: number): ProcessIdentity {
   try {
-    const startedAt = execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], {
-      encoding: "utf8",
-      env: { ...process.env, LC_ALL: "C" },
-    });
-    return { pid, startedAt: startedAt.trim() };
+    // The same words for whoever asks, whatever their language and time zone.
+    const args = ["LC_ALL=C", "TZ=UTC", "ps", "-o", "lstart=", "-p", String(pid)];
+    const stdio: StdioOptions = ["ignore", "pipe", "ignore"];
+    return { pid, startedAt: execFileSync("env", args, { encoding: "utf8", stdio }).trim() };
   } catch {
     return { pid, startedAt: "" };
   }
