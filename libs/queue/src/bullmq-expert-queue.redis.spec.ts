@@ -165,6 +165,7 @@ describe("an expert's queue", () => {
       return { type: "done" };
     });
     await waitFor("the second try", () => tries === 2);
+    expect(await queue.depth()).toEqual({ interactive: 0, async: 0, batch: 0 });
   });
 
   it("stops pulling and leaves the rest in the queue", async () => {

@@ -24,14 +24,19 @@ export function redisOptions(mode: ConnectionMode, name: string): RedisOptions {
 
 /**
  * A connection to `url`. It is not connected yet; commands of a `wait` connection queue up, those of a
- * `fail-fast` one reject until it is. `onError` hears connection errors, which ioredis would print otherwise.
+ * `fail-fast` one reject until it is. `onError` hears one error an outage: a reconnect is tried twice a second.
  */
 export function connectRedis(
   url: string,
   options: { mode: ConnectionMode; name: string; onError: (error: Error) => void },
 ): Redis {
   const redis = new Redis(url, redisOptions(options.mode, options.name));
-  redis.on("error", options.onError);
+  let away = false;
+  redis.on("error", (error: Error) => {
+    if (!away) options.onError(error);
+    away = true;
+  });
+  redis.on("ready", () => (away = false));
   redis.on("connect", () => coalesceWrites(redis.stream));
   return redis;
 }
