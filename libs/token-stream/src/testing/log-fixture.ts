@@ -36,12 +36,14 @@ export async function startLog(): Promise<LogFixture> {
   const redis = new Redis(server.url);
   const publisher = new RedisTokenPublisher(redis, { retention });
   const followers: RedisTokenFollower[] = [];
+  const connections = [redis];
   return {
     redis,
     store: new RedisRequestStore(redis, { retention }),
     publisher,
     newFollower: async (silenceMs = 60_000) => {
       const subscriber = new Redis(server.url);
+      connections.push(subscriber);
       const follower = new RedisTokenFollower(redis, subscriber, { ingressId: newRequestId(), silenceMs });
       followers.push(follower);
       await follower.start();
@@ -51,6 +53,7 @@ export async function startLog(): Promise<LogFixture> {
       (await publisher.open(id, { workerId: "wrk_1", continues })) as Required<OpenedAttempt>,
     stop: async () => {
       await Promise.all(followers.map((follower) => follower.stop()));
+      for (const connection of connections) connection.disconnect();
       await server.stop();
     },
   };
