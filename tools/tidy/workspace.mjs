@@ -10,6 +10,8 @@ import { importsOf } from "./imports.mjs";
  */
 
 const sourceFile = /\.(ts|mts|cts|tsx|mjs|js)$/;
+/** Specs, and the fixtures beside them, which no build holds. */
+const specFile = /\.spec\.[a-z]+$|\/src\/testing\//;
 const skipped = new Set(["node_modules", "dist", ".git", ".nx", "coverage", ".expert-router"]);
 
 /** @param {string} root @returns {Workspace} */
@@ -44,7 +46,7 @@ function sourcesIn(root, folder) {
     if (entry.isDirectory()) return skipped.has(entry.name) ? [] : sourcesIn(root, path);
     if (!sourceFile.test(entry.name)) return [];
     const text = readFileSync(join(root, path), "utf8");
-    return [{ path, text, imports: importsOf(path, text), isSpec: /\.spec\.[a-z]+$/.test(path) }];
+    return [{ path, text, imports: importsOf(path, text), isSpec: specFile.test(path) }];
   });
 }
 

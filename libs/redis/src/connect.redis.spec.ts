@@ -12,7 +12,11 @@ afterAll(() => server.stop());
 
 it("says an outage once, and keeps what a waiting connection has to say", async () => {
   const errors: Error[] = [];
-  const redis = connectRedis(server.url, { mode: "wait", name: "test", onError: (error) => errors.push(error) });
+  const redis = connectRedis(server.url, {
+    mode: "wait",
+    name: "test",
+    onError: (error) => errors.push(error),
+  });
   await awaitReady(redis, 5_000);
   server.kill("SIGKILL");
   await waitFor("the outage", () => errors.length > 0);
