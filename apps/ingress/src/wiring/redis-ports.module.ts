@@ -87,16 +87,9 @@ function redisPorts(
 }
 
 function connection({ settings, logger }: IngressContext, mode: ConnectionMode, purpose: string): Redis {
-  let away = false;
-  const redis = connectRedis(settings.redisUrl, {
+  return connectRedis(settings.redisUrl, {
     mode,
     name: `expert-router-ingress-${purpose}`,
-    onError: (error) => {
-      // A reconnect is tried twice a second; one line says it.
-      if (!away) logger.warn({ err: error, purpose }, "the Redis connection failed");
-      away = true;
-    },
+    onError: (error) => logger.warn({ err: error, purpose }, "the Redis connection failed"),
   });
-  redis.on("ready", () => (away = false));
-  return redis;
 }
