@@ -32,7 +32,11 @@ beforeEach(async () => {
   up = spawn(process.execPath, [program, "up"], { cwd: folder, env, detached: true });
   up.stdout?.on("data", (text) => (output += String(text)));
   up.stderr?.on("data", (text) => (output += String(text)));
-  await waitFor("up to be ready", () => /ready after/.test(output), { timeoutMs: 45_000 });
+  await waitFor("up to be ready", () => /ready after/.test(output), { timeoutMs: 45_000 }).catch(
+    (error: unknown) => {
+      throw new Error(`${String(error)}\n${output}`);
+    },
+  );
 });
 
 afterEach(async () => {
