@@ -1,3 +1,4 @@
 export * from "./artifact-folder.js";
 export * from "./classifier.js";
+export * from "./encoder/index.js";
 export * from "./expert-router.js";
