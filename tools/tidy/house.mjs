@@ -25,6 +25,7 @@ export const allowedImports = {
   "libs/classifier": ["libs/contracts"],
   "libs/embedder": ["libs/contracts", "libs/classifier"],
   "libs/queue": ["libs/contracts", "libs/redis"],
+  "libs/router-state": ["libs/contracts", "libs/redis"],
   "libs/token-stream": ["libs/contracts", "libs/redis"],
   "libs/engine": ["libs/contracts"],
   "libs/batch": ["libs/contracts"],

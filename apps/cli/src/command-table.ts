@@ -36,6 +36,10 @@ export const commandTable = {
     description: "measure a router on prompts with labels",
     load: async () => (await import("./commands/eval.js")).evalCommand(),
   },
+  router: {
+    description: "deploy, try out, roll back and watch versions of the router",
+    load: async () => (await import("./commands/router.js")).routerCommand(),
+  },
   submit: {
     description: "submit a job to a running ingress",
     load: async () => (await import("./commands/submit.js")).submitCommand(),

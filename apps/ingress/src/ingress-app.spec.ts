@@ -313,9 +313,24 @@ describe("what tells about the system", () => {
       candidates: [{ expert: "code", probability: 0.81256, queue_wait_s: 0 }],
       reason: "best-match",
       router_version: "v1",
+      explanation: {
+        text: "Because.",
+        margin: null,
+        runner_up: null,
+        nearest_class: null,
+        threshold: 0.45,
+        terms: [{ term: "code", weight: 1 }],
+      },
     });
     expect((await ingress.post("/v1/route", {})).statusCode).toBe(400);
     expect(ingress.ports.logs.states.size).toBe(0);
+  });
+
+  it("tells which versions of the router decide", async () => {
+    expect((await ingress.get("/v1/router")).json()).toMatchObject({
+      object: "router",
+      active: { version: "v1" },
+    });
   });
 
   it("counts decisions", async () => {

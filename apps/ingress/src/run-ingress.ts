@@ -1,7 +1,6 @@
 import "reflect-metadata";
 import { randomUUID } from "node:crypto";
 import type { IngressSettings } from "@expert-router/config";
-import { ExpertRouter } from "@expert-router/embedder";
 import { Lifecycle, type LifecycleOptions } from "@expert-router/lifecycle";
 import { createLogger, createMetrics, type Logger } from "@expert-router/telemetry";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
@@ -10,6 +9,7 @@ import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { createIngressApp } from "./ingress-app.js";
 import { IngressModule } from "./ingress.module.js";
 import { JobDesk } from "./jobs/job-desk.js";
+import { startRouterLife, type RouterLife } from "./routing/router-life.js";
 import { INGRESS_PORTS } from "./wiring/injection-tokens.js";
 import { defaultTuning, type IngressContext } from "./wiring/ingress-options.js";
 import type { IngressPorts } from "./wiring/ports.js";
@@ -34,31 +34,22 @@ export async function runIngress(settings: IngressSettings): Promise<RunningIngr
     metrics: createMetrics(),
     logger,
   };
-  const router = await loadRouter(settings);
-  const app = await createIngressApp(IngressModule.forRoot(context, router), context);
+  const life = await startRouterLife(context);
+  const app = await createIngressApp(IngressModule.forRoot(context, life.router), context);
   const ports = app.get<IngressPorts>(INGRESS_PORTS, { strict: false });
   await ports.follower.start();
   await app.get(ExpertMonitor).start();
   app.get(JobDesk).start();
   context.lifecycle.addReadinessCheck("redis", () => ports.redisAnswers());
-  addDrainSteps(context, app, ports, router);
+  addDrainSteps(context, app, ports, life);
   await app.listen(settings.port, settings.host);
   context.lifecycle.ready();
   const url = await app.getUrl();
   logger.info(
-    { url, experts: settings.system.experts.length, routerVersion: router.version },
+    { url, experts: settings.system.experts.length, routerVersion: life.router.version },
     "the ingress listens",
   );
   return { url, lifecycle: context.lifecycle };
-}
-
-function loadRouter({ system }: IngressSettings): Promise<ExpertRouter> {
-  return ExpertRouter.load({
-    artifact: system.router?.artifact,
-    threshold: system.router?.threshold ?? 0,
-    experts: system.experts,
-    fallback: system.fallback,
-  });
 }
 
 /** The state `draining` makes /readyz and new requests answer 503 from the first moment. */
@@ -66,7 +57,7 @@ function addDrainSteps(
   { lifecycle, settings }: IngressContext,
   app: NestFastifyApplication,
   ports: IngressPorts,
-  router: ExpertRouter,
+  life: RouterLife,
 ): void {
   lifecycle.onDrain("end open answers", (signal) =>
     app.get(OpenAnswers).drain(settings.drainTimeoutMs * streamsShareOfDrain, signal),
@@ -75,11 +66,12 @@ function addDrainSteps(
     app.get(ExpertMonitor).stop();
     app.get(JobDesk).stop();
     await ports.follower.stop();
+    await life.stop();
   });
   lifecycle.onDrain("close the server", () => app.close());
   lifecycle.onDrain("close Redis and the router", async () => {
     await ports.close();
-    await router.close();
+    await life.close();
   });
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { classifiedText, maxClassifiedChars } from "./conversation.js";
+import { classifiedText, classifiedTurns, maxClassifiedChars } from "./conversation.js";
 
 describe("classifiedText", () => {
   it("takes a long last user turn alone", () => {
@@ -46,5 +46,36 @@ describe("classifiedText", () => {
     expect(kept).toHaveLength(maxClassifiedChars);
     expect(kept.startsWith("Summarize:")).toBe(true);
     expect(kept.endsWith("in one line")).toBe(true);
+  });
+});
+
+describe("classifiedTurns", () => {
+  const user = (content: string) => ({ role: "user" as const, content });
+  const long = (name: string) => `${name} ${"x".repeat(200)}`;
+
+  it("gives each turn the text it had when it was the last, oldest first", () => {
+    const messages = [
+      user("one"),
+      { role: "assistant" as const, content: "?" },
+      user(long("two")),
+      user("three"),
+    ];
+    expect(classifiedTurns(messages)).toEqual(["one", long("two"), `${long("two")}\nthree`]);
+    for (let upTo = 1; upTo <= messages.length; upTo++)
+      expect(classifiedTurns(messages.slice(0, upTo)).at(-1)).toBe(classifiedText(messages.slice(0, upTo)));
+  });
+
+  it("looks at the last eight turns, and at what stands before them", () => {
+    const turns = Array.from({ length: 20 }, (_, at) => user(String(at)));
+    const texts = classifiedTurns(turns);
+    expect(texts).toHaveLength(8);
+    expect(texts[0]).toBe("10\n11\n12");
+    expect(texts.at(-1)).toBe("17\n18\n19");
+  });
+
+  it("is one text for a text, and none for nothing", () => {
+    expect(classifiedTurns(" hello ")).toEqual(["hello"]);
+    expect(classifiedTurns("  ")).toEqual([]);
+    expect(classifiedTurns([{ role: "assistant", content: "hello" }, user(" ")])).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decideExpert, decideWithoutText } from "./decision-rule.js";
+import { decideConversation, decideExpert, decideWithoutText } from "./decision-rule.js";
 import { assignClasses, type RoutingPolicy } from "./expert-policy.js";
 
 const labels = ["code", "law", "math", "poetry"];
@@ -51,11 +51,53 @@ describe("decideExpert", () => {
   });
 });
 
+describe("decideConversation", () => {
+  const owners = assignClasses(policy, labels);
+  const talk = (stickiness: number | undefined, first: number[], ...later: number[][]) => {
+    const turns = [first, ...later].map((probabilities) => ({
+      probabilities,
+      labels,
+      owners,
+      routerVersion: "v1",
+    }));
+    const { expert, reason } = decideConversation(
+      { ...policy, stickiness },
+      turns as [(typeof turns)[0], ...typeof turns],
+    );
+    return `${expert}, ${reason}`;
+  };
+
+  it("stays until another expert is more probable by the stickiness", () => {
+    const law = [0.1, 0.8, 0.05, 0.05];
+    expect(talk(0.15, law, [0.5, 0.4, 0.05, 0.05])).toBe("logic, best-match");
+    expect(talk(0.15, law, [0.45, 0.4, 0.05, 0.1])).toBe("law, sticky");
+    expect(talk(0.15, law, [0.45, 0.4, 0.05, 0.1], [0.1, 0.7, 0.1, 0.1])).toBe("law, best-match");
+    expect(talk(0.15, law, [0.5, 0.4, 0.05, 0.05], [0.35, 0.45, 0.05, 0.15])).toBe("logic, sticky");
+  });
+
+  it("stays through a turn that says too little to decide alone", () => {
+    expect(talk(0.15, [0.1, 0.8, 0.05, 0.05], [0.2, 0.3, 0.2, 0.3])).toBe("law, sticky");
+    expect(talk(0.15, [0.1, 0.8, 0.05, 0.05], [0.2, 0.1, 0.2, 0.5])).toBe("general, best-match");
+  });
+
+  it("leaves for the generalist when it neither fits any more nor is anything sure", () => {
+    expect(talk(0.15, [0.1, 0.8, 0.05, 0.05], [0.3, 0.2, 0.1, 0.4])).toBe("general, below-threshold");
+  });
+
+  it("is decided by the last turn alone without stickiness, as a single turn is with it", () => {
+    for (const stickiness of [0, undefined])
+      expect(talk(stickiness, [0.1, 0.8, 0.05, 0.05], [0.45, 0.4, 0.05, 0.1])).toBe("logic, best-match");
+    expect(talk(0.15, [0.45, 0.4, 0.05, 0.1])).toBe("logic, best-match");
+  });
+});
+
 describe("decideWithoutText", () => {
   it("names the generalist for sure and lists every expert", () => {
     expect(decideWithoutText(policy, "no-text", "v1")).toEqual({
       expert: "general",
       cluster: null,
+      clusterProbability: null,
+      features: null,
       confidence: 1,
       candidates: [
         { expert: "general", probability: 1 },

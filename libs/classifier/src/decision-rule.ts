@@ -12,6 +12,10 @@ export interface ExpertDecision {
   readonly expert: string;
   /** The label or cluster with the greatest probability; null when no classifier was asked. */
   readonly cluster: string | null;
+  /** Probability of {@link cluster}. */
+  readonly clusterProbability: number | null;
+  /** Features of the text that the router knows; null when no classifier was asked, or it cannot tell. */
+  readonly features: number | null;
   /** Probability of the most probable expert, even when the generalist answers in its place; 1 when nothing was asked of a classifier. */
   readonly confidence: number;
   /** All experts, most probable first; the order of the configuration breaks ties. */
@@ -28,6 +32,8 @@ export interface ClassProbabilities {
   /** Index of the class → index of the expert that answers it. */
   readonly owners: ArrayLike<number>;
   readonly routerVersion: string;
+  /** Features of the text that the router knows, where the classifier tells. */
+  readonly features?: number | undefined;
 }
 
 /**
@@ -49,11 +55,38 @@ export function decideExpert(policy: RoutingPolicy, classes: ClassProbabilities)
   return {
     expert: sure ? best.expert : policy.fallback,
     cluster: classes.labels[bestClass]!,
+    clusterProbability: classes.probabilities[bestClass]!,
+    features: classes.features ?? null,
     confidence: best.probability,
     candidates,
     reason: sure ? "best-match" : "below-threshold",
     routerVersion: classes.routerVersion,
   };
+}
+
+/**
+ * The decision of a conversation, from its turns in order, the last one last. It stays with the expert it has unless
+ * another one is more probable by {@link RoutingPolicy.stickiness} at least; then {@link decideExpert} decides anew. What the
+ * last turn alone would not have chosen has the reason `sticky`. A function of the request only: no replica remembers
+ * conversations, and every replica decides alike.
+ */
+export function decideConversation(
+  policy: RoutingPolicy,
+  turns: readonly [ClassProbabilities, ...ClassProbabilities[]],
+): ExpertDecision {
+  const [first, ...later] = turns;
+  return later.reduce(
+    (before, turn) => stayOrLeave(policy, before.expert, decideExpert(policy, turn)),
+    decideExpert(policy, first),
+  );
+}
+
+function stayOrLeave(policy: RoutingPolicy, current: string, alone: ExpertDecision): ExpertDecision {
+  const stickiness = policy.stickiness ?? 0;
+  if (stickiness === 0 || alone.expert === current) return alone;
+  const kept = alone.candidates.find(({ expert }) => expert === current)!.probability;
+  if (alone.confidence - kept >= stickiness) return alone;
+  return { ...alone, expert: current, reason: "sticky" };
 }
 
 /** The decision where no classifier is asked: one expert only, or no text. The generalist answers. */
@@ -65,5 +98,14 @@ export function decideWithoutText(
   const candidates = policy.experts
     .map(({ id }) => ({ expert: id, probability: id === policy.fallback ? 1 : 0 }))
     .sort((a, b) => b.probability - a.probability);
-  return { expert: policy.fallback, cluster: null, confidence: 1, candidates, reason, routerVersion };
+  return {
+    expert: policy.fallback,
+    cluster: null,
+    clusterProbability: null,
+    features: null,
+    confidence: 1,
+    candidates,
+    reason,
+    routerVersion,
+  };
 }

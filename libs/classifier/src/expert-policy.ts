@@ -16,6 +16,11 @@ export interface RoutingPolicy {
   readonly fallback: string;
   /** Below this probability of the best expert the generalist answers; 0 to 1. */
   readonly threshold: number;
+  /**
+   * How much more probable another expert must be for a conversation to leave the one it has; 0 to 1. 0, or left out:
+   * only the last turn counts.
+   */
+  readonly stickiness?: number | undefined;
 }
 
 /**

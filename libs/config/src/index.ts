@@ -14,6 +14,7 @@ export {
   loadSystemConfig,
   type EngineConfig,
   type ExpertConfig,
+  type KeepPromptsConfig,
   type LoadOptions,
   type RouterConfig,
   type SystemConfig,

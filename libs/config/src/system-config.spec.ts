@@ -52,6 +52,7 @@ describe("loadSystemConfig", () => {
       artifact: join(folder, "routers/default"),
       threshold: 0.45,
       spillMargin: 0.1,
+      stickiness: 0.15,
     });
     expect(config.limits).toEqual({ maxQueuedPerExpert: 10_000, maxAttempts: 3, syncTimeoutS: 600 });
     expect(config.retention).toEqual({ syncS: 600, jobsS: 86_400 });
@@ -65,6 +66,21 @@ describe("loadSystemConfig", () => {
       interTokenTimeoutMs: 30_000,
     });
     expect(config.experts[1]?.clusters).toEqual([]);
+  });
+
+  it("keeps prompts only where it is told to", () => {
+    const keeping = (keys: string) => valid.replace("artifact:", `keep_prompts: {${keys}}, artifact:`);
+    expect(load(valid).router?.keepPrompts).toBeUndefined();
+    expect(load(keeping("")).router?.keepPrompts).toEqual({ sample: 0.01, max: 10_000, days: 30 });
+    expect(load(keeping(" sample: 1, days: 2 ")).router?.keepPrompts).toEqual({
+      sample: 1,
+      max: 10_000,
+      days: 2,
+    });
+    expect(problemsOf(keeping(" sample: 0, weeks: 2 "))).toEqual([
+      expect.stringMatching(/^line 1: router\.keep_prompts\.sample: /),
+      "line 1: router.keep_prompts.weeks: unknown key; known keys: sample, max, days",
+    ]);
   });
 
   it("names the nearest key and the line of an unknown one, at every depth", () => {

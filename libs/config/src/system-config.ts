@@ -42,6 +42,20 @@ export interface RouterConfig {
   readonly threshold: number;
   /** How much probability may be given up for a shorter wait. */
   readonly spillMargin: number;
+  /** How much more probable another expert must be for a conversation to leave the one it has; 0: only the last turn counts. */
+  readonly stickiness: number;
+  /** Which live prompts are kept for retraining; undefined: none. */
+  readonly keepPrompts?: KeepPromptsConfig | undefined;
+}
+
+/** A bounded sample of live prompts. */
+export interface KeepPromptsConfig {
+  /** Share of routed prompts, above 0 to 1. */
+  readonly sample: number;
+  /** Prompts kept at most; the oldest go first. */
+  readonly max: number;
+  /** Days after which a prompt goes. */
+  readonly days: number;
 }
 
 /** expert-router.yaml: what all processes of one system share. */
@@ -134,6 +148,8 @@ function toSystemConfig(file: SystemFile, path: string): SystemConfig {
         artifact: resolve(dirname(path), router.artifact),
         threshold: router.threshold,
         spillMargin: router.spill_margin,
+        stickiness: router.stickiness,
+        ...(router.keep_prompts !== undefined && { keepPrompts: router.keep_prompts }),
       },
     }),
     fallback: file.fallback,

@@ -26,6 +26,13 @@ const expertSchema = z.strictObject({
   engine: engineSchema,
 });
 
+/** `router.keep_prompts` */
+const keepPromptsSchema = z.strictObject({
+  sample: z.number().gt(0).max(1).default(0.01),
+  max: z.int().min(1).max(1_000_000).default(10_000),
+  days: z.int().min(1).max(3_650).default(30),
+});
+
 /** The keys of expert-router.yaml, as they are written there. Rules between keys are in `system-rules`. */
 export const systemSchema = z.strictObject({
   router: z
@@ -33,6 +40,8 @@ export const systemSchema = z.strictObject({
       artifact: z.string().min(1),
       threshold: z.number().min(0).max(1).default(0.45),
       spill_margin: z.number().min(0).max(1).default(0.1),
+      stickiness: z.number().min(0).max(1).default(0.15),
+      keep_prompts: keepPromptsSchema.optional(),
     })
     .optional(),
   fallback: z.string().min(1),

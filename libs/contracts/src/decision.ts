@@ -2,11 +2,12 @@ import { z } from "zod";
 
 /** Why an expert was chosen. */
 export const decisionReasonSchema = z
-  .enum(["best-match", "below-threshold", "no-text", "pinned", "single-expert"])
+  .enum(["best-match", "below-threshold", "no-text", "pinned", "single-expert", "sticky"])
   .describe(
     "best-match: the classifier's first choice. below-threshold: too uncertain, so the generalist. " +
       "no-text: nothing to classify, so the generalist. pinned: the request named the expert. " +
-      "single-expert: nothing to choose between.",
+      "single-expert: nothing to choose between. " +
+      "sticky: the conversation stays with the expert it has.",
   );
 export type DecisionReason = z.infer<typeof decisionReasonSchema>;
 
@@ -22,6 +23,30 @@ export const candidateSchema = z.object({
 });
 export type Candidate = z.infer<typeof candidateSchema>;
 
+/** The reason for people. */
+export const explanationSchema = z.object({
+  text: z.string().describe("One plain sentence."),
+  margin: z
+    .number()
+    .nullable()
+    .describe(
+      "Probability by which the most probable expert is ahead of the second; null when none was asked.",
+    ),
+  runner_up: z
+    .object({ expert: z.string(), probability: z.number() })
+    .nullable()
+    .describe("The second most probable expert."),
+  nearest_class: z
+    .object({ name: z.string(), probability: z.number() })
+    .nullable()
+    .describe("The label or cluster of the artifact that the text is nearest to."),
+  threshold: z.number().describe("Confidence below it goes to the generalist."),
+  terms: z
+    .array(z.object({ term: z.string(), weight: z.number() }))
+    .describe("Words that spoke most for that class; empty where the artifact cannot tell."),
+});
+export type Explanation = z.infer<typeof explanationSchema>;
+
 /** The answer of `POST /v1/route`. */
 export const routeDecisionSchema = z.object({
   expert: z.string(),
@@ -33,6 +58,7 @@ export const routeDecisionSchema = z.object({
   candidates: z.array(candidateSchema).describe("All experts, most probable first."),
   reason: decisionReasonSchema,
   router_version: z.string().nullable(),
+  explanation: explanationSchema,
 });
 export type RouteDecision = z.infer<typeof routeDecisionSchema>;
 

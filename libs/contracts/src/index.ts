@@ -1,5 +1,6 @@
 export * from "./api-completions.js";
 export * from "./api-jobs.js";
+export * from "./api-router.js";
 export * from "./api-system.js";
 export * from "./decision.js";
 export * from "./engine-kinds.js";
@@ -7,5 +8,6 @@ export * from "./errors.js";
 export * from "./ids.js";
 export * from "./redis-keys.js";
 export * from "./requests.js";
+export * from "./router-deployment.js";
 export * from "./token-events.js";
 export * from "./workers.js";

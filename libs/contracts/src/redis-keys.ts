@@ -19,6 +19,17 @@ export const redisKeys = {
   liveChannel: (ingressId: string): string => `er:live:${ingressId}`,
   /** Pub/sub channel on which the workers of one expert hear cancellations and new followers. */
   controlChannel: (expert: string): string => `er:control:${expert}`,
+  // No expert's id holds a colon, so these never meet the keys of a queue.
+  /** Hash: revision and plan of the router's deployment. */
+  routerDeployment: "er:{router:state}:deployment",
+  /** Hash ingress id → its last report about its routers (JSON). */
+  routerReplicas: "er:{router:state}:replicas",
+  /** Sorted set ingress id → time of that report in ms of the Redis clock. */
+  routerReplicaBeats: "er:{router:state}:beats",
+  /** Pub/sub channel on which every ingress hears that the deployment has changed. */
+  routerChannel: "er:router",
+  /** Stream of live prompts that the operator wants kept for retraining. */
+  keptPrompts: "er:{router:state}:prompts",
 } as const;
 
 /** BullMQ's key prefix; with {@link expertQueueName} the keys are `er:{expert}:…`. */

@@ -1,14 +1,18 @@
-import type { ChatMessage } from "@expert-router/contracts";
+import type { ChatMessage, Explanation } from "@expert-router/contracts";
 import {
   assignClasses,
-  classifiedText,
-  decideExpert,
+  classifiedTurns,
+  decideConversation,
   decideWithoutText,
+  explainDecision,
   RouterError,
+  type ClassProbabilities,
   type ExpertDecision,
+  type RouterManifest,
   type RoutingPolicy,
+  type WeightedTerm,
 } from "@expert-router/classifier";
-import { Classifier } from "./classifier.js";
+import { Classifier, type Classification } from "./classifier.js";
 
 /** What {@link ExpertRouter.load} needs; a `SystemConfig` holds all of it. */
 export interface ExpertRouterOptions extends RoutingPolicy {
@@ -16,11 +20,38 @@ export interface ExpertRouterOptions extends RoutingPolicy {
   readonly artifact?: string | undefined;
 }
 
-/** Decides which expert answers a prompt. One per process: it owns an ONNX session. */
+/** Something that classifies several texts in one run of its model. */
+export interface BatchClassifier {
+  classifyAll(texts: readonly string[]): Promise<readonly Classification[]>;
+}
+
+/** Something that names the words that spoke for the class of a text, the strongest first. */
+export interface TermExplainer {
+  explain(text: string): readonly WeightedTerm[] | Promise<readonly WeightedTerm[]>;
+}
+
+/** The part of a {@link Classifier} that routing needs. */
+export type RoutingClassifier = Pick<Classifier, "classify" | "labels" | "version" | "manifest" | "close"> &
+  Partial<BatchClassifier & TermExplainer>;
+
+/** A decision with its reason for people. */
+export interface ExplainedDecision {
+  readonly decision: ExpertDecision;
+  readonly explanation: Explanation;
+}
+
+type Input = string | readonly ChatMessage[];
+
+/** Decides which expert answers a prompt, by one artifact. Owns an ONNX session. */
 export class ExpertRouter {
-  private constructor(
+  private underWay = 0;
+  private idle: (() => void) | undefined;
+  private closing: Promise<void> | undefined;
+
+  /** Of a classifier that is loaded; {@link load} does both. `owners` gives each class its expert. */
+  constructor(
     private readonly policy: RoutingPolicy,
-    private readonly classifier: Classifier | undefined,
+    private readonly classifier: RoutingClassifier | undefined,
     private readonly owners: Int32Array,
   ) {}
 
@@ -29,8 +60,8 @@ export class ExpertRouter {
    * @throws RouterError if the artifact is broken or does not fit the experts.
    */
   static async load(options: ExpertRouterOptions): Promise<ExpertRouter> {
-    const { artifact, experts, fallback, threshold } = options;
-    const policy = { experts, fallback, threshold };
+    const { artifact, experts, fallback, threshold, stickiness } = options;
+    const policy = { experts, fallback, threshold, stickiness };
     if (artifact === undefined) {
       if (experts.length === 1) return new ExpertRouter(policy, undefined, new Int32Array());
       throw new RouterError(
@@ -52,24 +83,78 @@ export class ExpertRouter {
     return this.classifier?.version ?? null;
   }
 
-  /** Routes a text or a conversation. Concurrent calls share one run of the model. */
-  async route(input: string | readonly ChatMessage[]): Promise<ExpertDecision> {
-    if (this.classifier === undefined || this.policy.experts.length === 1) {
-      return decideWithoutText(this.policy, "single-expert", this.version);
-    }
-    const text = classifiedText(input);
-    if (text === "") return decideWithoutText(this.policy, "no-text", this.version);
-    const { probabilities, labels } = await this.classifier.classify(text);
-    return decideExpert(this.policy, {
-      probabilities,
-      labels,
-      owners: this.owners,
-      routerVersion: this.classifier.version,
-    });
+  /** Manifest of the loaded artifact; undefined without one. */
+  get manifest(): RouterManifest | undefined {
+    return this.classifier?.manifest;
   }
 
-  /** Waits for the calls under way and frees the session. */
+  /** Routes a text or a conversation. Concurrent calls share one run of the model. */
+  async route(input: Input): Promise<ExpertDecision> {
+    return this.routeTurns(classifiedTurns(input));
+  }
+
+  /** Routes what `classifiedTurns` made of a request, so that several routers can share that work. */
+  async routeTurns(turns: readonly string[]): Promise<ExpertDecision> {
+    this.underWay++;
+    try {
+      return await this.decide(turns);
+    } finally {
+      this.underWay--;
+      if (this.underWay === 0) this.idle?.();
+    }
+  }
+
+  /** Routes and says why. */
+  async explain(input: Input): Promise<ExplainedDecision> {
+    this.underWay++;
+    try {
+      const turns = classifiedTurns(input);
+      const decision = await this.decide(turns);
+      const asked = decision.cluster !== null;
+      const terms = asked ? await this.classifier?.explain?.(turns.at(-1)!) : undefined;
+      return { decision, explanation: explainDecision(this.policy, decision, terms) };
+    } finally {
+      this.underWay--;
+      if (this.underWay === 0) this.idle?.();
+    }
+  }
+
+  /** Waits for the calls under way and frees the session. A call made afterwards is a mistake of the caller. */
   async close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
+    if (this.underWay > 0) await new Promise<void>((resolve) => (this.idle = resolve));
     await this.classifier?.close();
   }
+
+  private async decide(turns: readonly string[]): Promise<ExpertDecision> {
+    const { classifier } = this;
+    if (classifier === undefined || this.policy.experts.length === 1)
+      return decideWithoutText(this.policy, "single-expert", this.version);
+    // Without stickiness the turns before the last have no say.
+    const [first, ...later] = (this.policy.stickiness ?? 0) === 0 ? turns.slice(-1) : turns;
+    if (first === undefined) return decideWithoutText(this.policy, "no-text", this.version);
+    const all = await classifyTogether(classifier, [first, ...later]);
+    const of = ({ probabilities, labels, features }: Classification): ClassProbabilities => ({
+      probabilities,
+      labels,
+      features,
+      owners: this.owners,
+      routerVersion: classifier.version,
+    });
+    return decideConversation(this.policy, [of(all[0]!), ...all.slice(1).map(of)]);
+  }
+}
+
+/** One micro-batch where the classifier knows batches; else calls of one turn of the event loop, which it may join. */
+async function classifyTogether(
+  classifier: RoutingClassifier,
+  texts: readonly string[],
+): Promise<readonly Classification[]> {
+  if (texts.length === 1) return [await classifier.classify(texts[0]!)];
+  if (classifier.classifyAll !== undefined) return classifier.classifyAll(texts);
+  return Promise.all(texts.map((text) => classifier.classify(text)));
 }

@@ -29,7 +29,8 @@ describe("createMetrics", () => {
     expect(all.length).toBeGreaterThan(20);
     for (const { name, type } of all) {
       expect(name).toMatch(/^expert_router_/);
-      if (String(type) === "histogram") expect(name).toMatch(/_seconds$/);
+      // A probability has no unit.
+      if (String(type) === "histogram") expect(name).toMatch(/_(seconds|confidence)$/);
     }
   });
 

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { createRouterMetrics, type RouterMetrics } from "./router-metrics.js";
 
 /** Seconds from a millisecond to ten minutes, for waits. */
 const waitBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
@@ -43,6 +44,8 @@ export interface Metrics {
   readonly openStreams: Gauge;
   /** Errors answered to clients, by code of the error table. */
   readonly errors: Counter<"code">;
+  /** Versions of the router and what they decide. */
+  readonly router: RouterMetrics;
 }
 
 /** New metrics on a registry of their own; one call a process. */
@@ -103,5 +106,6 @@ export function createMetrics(options: { readonly defaultMetrics?: boolean } = {
     ]),
     openStreams: gauge("open_streams", "Answers being streamed."),
     errors: counter("errors_total", "Errors answered to clients, by code.", ["code"]),
+    router: createRouterMetrics(registry),
   };
 }

@@ -1,7 +1,11 @@
 import { Command } from "commander";
-import type { ExpertDecision } from "@expert-router/classifier";
 import { loadSystemConfig, systemConfigPath } from "@expert-router/config";
-import { ExpertRouter, readArtifact, type ExpertRouterOptions } from "@expert-router/embedder";
+import {
+  ExpertRouter,
+  readArtifact,
+  type ExpertRouterOptions,
+  type ExplainedDecision,
+} from "@expert-router/embedder";
 import { reportRouterErrors } from "./router-failure.js";
 
 interface RouteOptions {
@@ -17,13 +21,14 @@ export function routeCommand(): Command {
     .argument("<text>", "the prompt")
     .option("--router <dir>", "artifact to ask; without --config every class of it counts as an expert")
     .option("--config <file>", "expert-router.yaml to read the experts from")
-    .option("--json", "print the decision as POST /v1/route does, without queue waits");
+    .option("--json", "print the decision as POST /v1/route does, without queue waits")
+    .addHelpText("after", '\nExample:\n  $ expert-router route "Why does this loop never end?"');
   return command.action(async (text: string, options: RouteOptions) =>
     reportRouterErrors(command, async () => {
       const router = await ExpertRouter.load(await routerOptions(options));
       try {
-        const decision = await router.route(text);
-        process.stdout.write(options.json ? formatJson(decision) : formatTable(decision));
+        const explained = await router.explain(text);
+        process.stdout.write(options.json ? formatJson(explained) : formatTable(explained));
       } finally {
         await router.close();
       }
@@ -46,11 +51,21 @@ async function routerOptions({ router, config }: RouteOptions): Promise<ExpertRo
   };
 }
 
-function formatJson({ routerVersion, ...decision }: ExpertDecision): string {
-  return `${JSON.stringify({ ...decision, router_version: routerVersion })}\n`;
+function formatJson({ decision, explanation }: ExplainedDecision): string {
+  const { expert, cluster, confidence, candidates, reason, routerVersion } = decision;
+  const answer = {
+    expert,
+    cluster,
+    confidence,
+    candidates,
+    reason,
+    router_version: routerVersion,
+    explanation,
+  };
+  return `${JSON.stringify(answer)}\n`;
 }
 
-function formatTable(decision: ExpertDecision): string {
+function formatTable({ decision, explanation }: ExplainedDecision): string {
   const width = Math.max(...decision.candidates.map(({ expert }) => expert.length));
   const lines = decision.candidates.map(({ expert, probability }) => {
     const bar = "█".repeat(Math.round(probability * 30));
@@ -58,5 +73,12 @@ function formatTable(decision: ExpertDecision): string {
   });
   const cluster = decision.cluster === null ? "" : `, class ${decision.cluster}`;
   const router = decision.routerVersion === null ? "" : `, router ${decision.routerVersion}`;
-  return [`${decision.expert} (${decision.reason}${cluster}${router})`, ...lines, ""].join("\n");
+  const terms = explanation.terms.map(({ term }) => term).join(", ");
+  return [
+    `${decision.expert} (${decision.reason}${cluster}${router})`,
+    explanation.text,
+    ...(terms === "" ? [] : [`Words that spoke for it: ${terms}.`]),
+    ...lines,
+    "",
+  ].join("\n");
 }

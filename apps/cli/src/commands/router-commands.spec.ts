@@ -130,12 +130,13 @@ describe("route", () => {
       "cluster",
       "confidence",
       "expert",
+      "explanation",
       "reason",
       "router_version",
     ]);
     expect(json).toMatchObject({ expert: "sailing", cluster: "sailing", reason: "best-match" });
     expect(await run(routeCommand(), "--router", at("router"), "butter and flour")).toMatch(
-      /^cooking \(best-match.*\n→ cooking/,
+      /^cooking \(best-match.*\ncooking answers: .* points ahead of sailing; .*\.\n→ cooking/,
     );
   });
 

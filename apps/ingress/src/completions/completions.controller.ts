@@ -20,7 +20,7 @@ import type { IngressContext } from "../wiring/ingress-options.js";
 import { ExpertChooser } from "./expert-chooser.js";
 import { priorityHeader, readPriority } from "./priority.js";
 import { decisionHeaders, expired, RequestIntake } from "./request-intake.js";
-import { classifierInput, isContinuable, wantsUsage } from "./request-traits.js";
+import { classifierInput, isContinuable, requestOrigin, wantsUsage } from "./request-traits.js";
 
 /** The body schema of each endpoint. */
 export const bodySchemas = {
@@ -79,7 +79,11 @@ export class CompletionsController {
       kind: "sync",
       endpoint,
       body,
-      decision: await this.chooser.choose(model, classifierInput(endpoint, body)),
+      decision: await this.chooser.choose(
+        model,
+        classifierInput(endpoint, body),
+        requestOrigin(request, body),
+      ),
       tenant: syncTenant(request, body),
       priorityClass,
       createdAtMs,

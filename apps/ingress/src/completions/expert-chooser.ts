@@ -3,6 +3,7 @@ import { Inject, Injectable } from "@nestjs/common";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
+import type { RequestOrigin } from "../routing/prompt-share.js";
 
 /** The model id that asks for classification. */
 export const autoModel = "auto";
@@ -20,15 +21,25 @@ export class ExpertChooser {
   }
 
   /** @throws CodedError `model_not_found` for a model that is neither `auto` nor an expert. */
-  async choose(model: string, input: string | readonly ChatMessage[]): Promise<DecisionRecord> {
-    const decision = model === autoModel ? await this.classify(input) : this.pin(model);
+  async choose(
+    model: string,
+    input: string | readonly ChatMessage[],
+    origin: RequestOrigin,
+  ): Promise<DecisionRecord> {
+    const decision = model === autoModel ? await this.classify(input, origin) : this.pin(model);
     this.context.metrics.routeDecisions.inc({ expert: decision.expert, reason: decision.reason });
     return decision;
   }
 
-  private async classify(input: string | readonly ChatMessage[]): Promise<DecisionRecord> {
+  private async classify(
+    input: string | readonly ChatMessage[],
+    origin: RequestOrigin,
+  ): Promise<DecisionRecord> {
     const startedAt = performance.now();
-    const { expert, cluster, confidence, reason, routerVersion } = await this.ports.router.route(input);
+    const { expert, cluster, confidence, reason, routerVersion } = await this.ports.router.route(
+      input,
+      origin,
+    );
     this.context.metrics.classifySeconds.observe((performance.now() - startedAt) / 1_000);
     return { expert, cluster, confidence, reason, routerVersion };
   }

@@ -1,4 +1,5 @@
 import type { ChatMessage, Endpoint } from "@expert-router/contracts";
+import type { RequestOrigin } from "../routing/prompt-share.js";
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -46,6 +47,15 @@ export function classifierInput(endpoint: Endpoint, body: Body): string | readon
   if (typeof prompt === "string") return prompt;
   const texts = (prompt as unknown[]).filter((part): part is string => typeof part === "string");
   return texts.join("\n");
+}
+
+/** Who asks, for the choice between versions of the router. */
+export function requestOrigin(
+  request: { readonly id: string; readonly tenant: string },
+  body: Body,
+): RequestOrigin {
+  const { user } = body;
+  return { id: request.id, tenant: request.tenant, user: typeof user === "string" ? user : undefined };
 }
 
 /** Whether a stream ends with token counts. */

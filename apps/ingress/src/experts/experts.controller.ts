@@ -1,4 +1,9 @@
-import { routeRequestSchema, type ExpertStatus, type RouteDecision } from "@expert-router/contracts";
+import {
+  routeRequestSchema,
+  type ExpertStatus,
+  type RouteDecision,
+  type RouterStatus,
+} from "@expert-router/contracts";
 import { Controller, Get, HttpCode, Inject, Post, Req } from "@nestjs/common";
 import type { FastifyRequest } from "fastify";
 import { validate } from "../http/request-validation.js";
@@ -19,11 +24,16 @@ export class ExpertsController {
     return { object: "list", data: this.monitor.statuses() };
   }
 
+  @Get("router")
+  router(): RouterStatus {
+    return this.ports.router.status();
+  }
+
   @Post("route")
   @HttpCode(200)
   async route(@Req() request: FastifyRequest): Promise<RouteDecision> {
     const { input, messages } = validate(routeRequestSchema, request.body);
-    const decision = await this.ports.router.route(messages ?? input ?? "");
+    const { decision, explanation } = await this.ports.router.explain(messages ?? input ?? "");
     return {
       expert: decision.expert,
       cluster: decision.cluster,
@@ -35,6 +45,7 @@ export class ExpertsController {
       })),
       reason: decision.reason,
       router_version: decision.routerVersion,
+      explanation,
     };
   }
 }

@@ -19,7 +19,7 @@ import { bodySchemas } from "../completions/completions.controller.js";
 import { ExpertChooser } from "../completions/expert-chooser.js";
 import { priorityHeader, readPriority } from "../completions/priority.js";
 import { decisionHeaders } from "../completions/request-intake.js";
-import { classifierInput, isContinuable } from "../completions/request-traits.js";
+import { classifierInput, isContinuable, requestOrigin } from "../completions/request-traits.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { validate } from "../http/request-validation.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
@@ -112,7 +112,11 @@ export class JobsController {
       kind: "job",
       endpoint,
       body,
-      decision: await this.chooser.choose(model, classifierInput(endpoint, body)),
+      decision: await this.chooser.choose(
+        model,
+        classifierInput(endpoint, body),
+        requestOrigin(request, body),
+      ),
       tenant: request.tenant,
       priorityClass: priority ?? readPriority(request.headers[priorityHeader], "async"),
       createdAtMs,

@@ -11,6 +11,7 @@ import {
   modelSchema,
   routeDecisionSchema,
   routeRequestSchema,
+  routerStatusSchema,
 } from "@expert-router/contracts";
 import { z } from "zod";
 
@@ -149,6 +150,15 @@ export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescrip
       status: 200,
       answer: ["RouteDecision", routeDecisionSchema],
       errors: [400, 413, 415],
+    },
+  },
+  "/v1/router": {
+    get: {
+      tag: "Routing",
+      summary: "Which versions of the router decide, and whether live traffic has drifted.",
+      status: 200,
+      answer: ["RouterStatus", routerStatusSchema],
+      errors: [],
     },
   },
   "/v1/experts": {

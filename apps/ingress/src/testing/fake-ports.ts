@@ -224,12 +224,38 @@ const router: PromptRouter = {
     return {
       expert,
       cluster: expert,
+      clusterProbability: 0.7,
+      features: 3,
       confidence: 0.81256,
       candidates: [{ expert, probability: 0.81256 }],
       reason,
       routerVersion: "v1",
     };
   },
+  async explain(input) {
+    const decision = await this.route(input, { id: "", tenant: "" });
+    const explanation = {
+      text: "Because.",
+      margin: null,
+      runner_up: null,
+      nearest_class: null,
+      threshold: 0.45,
+      terms: [{ term: "code", weight: 1 }],
+    };
+    return { decision, explanation };
+  },
+  status: () => ({
+    object: "router",
+    revision: 0,
+    overridden: false,
+    base: { version: "v1" },
+    active: { version: "v1" },
+    candidate: null,
+    percent: 0,
+    shadow: false,
+    refusals: [],
+    drift: null,
+  }),
 };
 
 export interface FakePorts extends IngressPorts {

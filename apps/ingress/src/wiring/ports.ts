@@ -1,13 +1,20 @@
 import type { ExpertDecision } from "@expert-router/classifier";
-import type { ChatMessage, RequestRecord } from "@expert-router/contracts";
+import type { ChatMessage, RequestRecord, RouterStatus } from "@expert-router/contracts";
+import type { ExplainedDecision } from "@expert-router/embedder";
 import type { ExpertQueue, WorkerRegistry } from "@expert-router/queue";
 import type { RequestStore, TokenFollower } from "@expert-router/token-stream";
+import type { RequestOrigin } from "../routing/prompt-share.js";
 
 /** Decides which expert answers a prompt. */
 export interface PromptRouter {
-  /** Version of the loaded artifact; null without one. */
+  /** Version of the active artifact; null without one. */
   readonly version: string | null;
-  route(input: string | readonly ChatMessage[]): Promise<ExpertDecision>;
+  /** Decides for a request; `origin` says which version may. */
+  route(input: string | readonly ChatMessage[], origin: RequestOrigin): Promise<ExpertDecision>;
+  /** What the active version would decide, and why. */
+  explain(input: string | readonly ChatMessage[]): Promise<ExplainedDecision>;
+  /** Which versions are loaded, and what they meet. */
+  status(): RouterStatus;
 }
 
 /** Everything outside of this process that the ingress uses. */

@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import { maskedUrl, type CommandSettings } from "@expert-router/config";
+import { findKeptRedis } from "@expert-router/redis-server";
+import { Redis } from "ioredis";
+import { CommandFailure } from "../command-failure.js";
+
+const timeoutMs = 5_000;
+
+/**
+ * Runs `work` with a connection to the Redis of the system: `REDIS_URL`, or the one that `up` keeps.
+ * @throws CommandFailure if there is none, or it does not answer.
+ */
+export async function withStateRedis<Value>(
+  { redisUrl, dataDir }: Pick<CommandSettings, "redisUrl" | "dataDir">,
+  work: (redis: Redis) => Promise<Value>,
+): Promise<Value> {
+  const url = redisUrl ?? (await findKeptRedis(join(dataDir, "redis")))?.url;
+  if (url === undefined)
+    throw new CommandFailure("no Redis: REDIS_URL is not set, and no 'expert-router up' runs here");
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: timeoutMs,
+    commandTimeout: timeoutMs,
+    retryStrategy: () => null,
+  });
+  // Without a listener a refused connection would end the process; `connect` rejects with it as well.
+  redis.on("error", () => undefined);
+  try {
+    await redis.connect().catch((error: Error) => {
+      throw new CommandFailure(`Redis at ${maskedUrl(url)} does not answer: ${error.message}`);
+    });
+    return await work(redis);
+  } finally {
+    redis.disconnect();
+  }
+}

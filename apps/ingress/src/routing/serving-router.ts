@@ -1,0 +1,96 @@
+import { classifiedTurns, type ExpertDecision } from "@expert-router/classifier";
+import type { ChatMessage, RouterStatus } from "@expert-router/contracts";
+import type { ExplainedDecision } from "@expert-router/embedder";
+import type { RouterMetrics } from "@expert-router/telemetry";
+import type { PromptRouter } from "../wiring/ports.js";
+import type { PromptSample } from "./prompt-sample.js";
+import { shareOf, type RequestOrigin } from "./prompt-share.js";
+import type { RouterLineup } from "./router-lineup.js";
+import { ShadowDecisions } from "./shadow-decisions.js";
+import type { TrafficDrift } from "./traffic-drift.js";
+
+/** What a {@link ServingRouter} is made of. */
+export interface ServingRouterParts {
+  readonly lineup: RouterLineup;
+  readonly drift: TrafficDrift;
+  readonly sample: PromptSample;
+  readonly metrics: RouterMetrics;
+}
+
+/** The {@link PromptRouter} of this process: the version whose turn it is decides, and what it decides is watched. */
+export class ServingRouter implements PromptRouter {
+  private readonly shadows: ShadowDecisions;
+
+  constructor(private readonly parts: ServingRouterParts) {
+    const { lineup, metrics } = parts;
+    this.shadows = new ShadowDecisions(metrics, (router) => lineup.serving.candidate === router);
+  }
+
+  get version(): string | null {
+    return this.parts.lineup.serving.active.version;
+  }
+
+  async route(input: string | readonly ChatMessage[], origin: RequestOrigin): Promise<ExpertDecision> {
+    const turns = classifiedTurns(input);
+    const decision = (await this.byCandidate(turns, origin)) ?? (await this.byActive(turns));
+    if (decision.cluster !== null) this.parts.metrics.confidence.observe(decision.confidence);
+    this.parts.sample.offer(origin.id, turns, decision);
+    return decision;
+  }
+
+  /** What the active version would decide. Nothing is counted: nobody is served. */
+  explain(input: string | readonly ChatMessage[]): Promise<ExplainedDecision> {
+    return this.parts.lineup.serving.active.explain(input);
+  }
+
+  status(): RouterStatus {
+    const { lineup, drift } = this.parts;
+    const { active, candidate, percent, shadow } = lineup.serving;
+    return {
+      object: "router",
+      revision: lineup.revision,
+      overridden: lineup.isOverridden,
+      base: { version: lineup.baseVersion },
+      active: { version: active.version },
+      candidate: candidate === undefined ? null : { version: candidate.version },
+      percent: candidate === undefined ? 0 : percent,
+      shadow: candidate !== undefined && shadow,
+      refusals: lineup.refusals.map(({ role, code, at_ms: atMs }) => ({
+        role,
+        code,
+        at: new Date(atMs).toISOString(),
+      })),
+      drift: drift.summary(active),
+    };
+  }
+
+  /** The candidate's decision, if it is its turn. One that fails at it does not harm the request. */
+  private async byCandidate(
+    turns: readonly string[],
+    origin: RequestOrigin,
+  ): Promise<ExpertDecision | undefined> {
+    const { candidate, percent } = this.parts.lineup.serving;
+    if (candidate === undefined || percent === 0 || shareOf(origin) * 100 >= percent) return undefined;
+    const { metrics } = this.parts;
+    try {
+      const decision = await candidate.routeTurns(turns);
+      metrics.decisions.inc({ role: "candidate" });
+      return decision;
+    } catch {
+      metrics.candidateFailures.inc();
+      return undefined;
+    }
+  }
+
+  /** A version is asked in the same turn in which it is looked up: one that was replaced before is closed by now. */
+  private async byActive(turns: readonly string[]): Promise<ExpertDecision> {
+    const { lineup, drift, metrics } = this.parts;
+    const { active, candidate, shadow } = lineup.serving;
+    const decision = await active.routeTurns(turns);
+    metrics.decisions.inc({ role: "active" });
+    // A version that was replaced while it decided has no window any more.
+    if (lineup.serving.active === active) drift.observe(active, decision);
+    if (shadow && candidate !== undefined) this.shadows.offer(candidate, turns, decision);
+    return decision;
+  }
+}
