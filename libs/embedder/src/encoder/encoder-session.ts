@@ -4,13 +4,8 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { EncoderError } from "./encoder-error.js";
 import type { EncoderPlan } from "./encoder-plan.js";
 import { normalize, pool } from "./pooling.js";
+import { planRuns } from "./run-plan.js";
 import { TextTokenizer } from "./text-tokenizer.js";
-
-/**
- * Tokens of one run, padding included. Longer runs gain nothing, because what passes between the layers no longer fits
- * the processor's caches.
- */
-const maxRunTokens = 2_048;
 
 /** Inputs of a transformer that can be filled from its tokens. */
 const knownInputs = ["input_ids", "attention_mask", "token_type_ids"];
@@ -51,17 +46,11 @@ export class EncoderSession {
   async encode(texts: readonly string[]): Promise<{ rows: Float32Array; tokens: number }> {
     const tokens = texts.map((text) => this.tokenizer.encode(text));
     const rows = new Float32Array(texts.length * this.dimensions);
-    // Texts of like length run together, so that little is padding.
-    const order = tokens.map((_, row) => row).toSorted((a, b) => tokens[a]!.length - tokens[b]!.length);
-    for (let from = 0; from < order.length;) {
-      let to = from + 1;
-      while (to < order.length && (to + 1 - from) * tokens[order[to]!]!.length <= maxRunTokens) to++;
-      const run = order.slice(from, to);
+    for (const run of planRuns(tokens.map((ids) => ids.length))) {
       await this.run(
         run.map((row) => tokens[row]!),
         (at) => rows.subarray(run[at]! * this.dimensions, (run[at]! + 1) * this.dimensions),
       );
-      from = to;
     }
     return { rows, tokens: tokens.reduce((sum, ids) => sum + ids.length, 0) };
   }

@@ -9,12 +9,15 @@ import { ThreadHost } from "./thread-host.js";
 /** Processors that an encoder takes when nothing says how many. */
 const maxDefaultThreads = 4;
 
+/** Bytes of model files that the sessions hold together when nothing says how many there are. */
+const maxModelBytes = 512 * 2 ** 20;
+
 export interface SentenceEncoderOptions extends EncoderFolderOptions {
   /** Threads that compute, all sessions together. Default: the processors there are, at most 4. */
   readonly threads?: number | undefined;
   /**
-   * Sessions that share the threads. More answer more texts in the same time under load; fewer answer a single text
-   * sooner and hold the model in memory less often. Default 1.
+   * Sessions that share the threads; each holds the model in memory. Default: one a thread, while their models together
+   * have at most 512 MB: two sessions with one thread each do more than one session with two.
    */
   readonly sessions?: number | undefined;
 }
@@ -60,13 +63,13 @@ export class SentenceEncoder {
    * @throws EncoderError naming the file that is missing, broken or not supported.
    */
   static async open(dir: string, options: SentenceEncoderOptions = {}): Promise<SentenceEncoder> {
-    const sessions = wholeNumber("sessions", options.sessions ?? 1);
     const threads = wholeNumber(
       "threads",
       options.threads ?? Math.min(maxDefaultThreads, availableParallelism()),
     );
     if (options.maxTokens !== undefined) wholeNumber("maxTokens", options.maxTokens);
     const plan = await readEncoderFolder(dir, options);
+    const sessions = wholeNumber("sessions", options.sessions ?? defaultSessions(plan, threads));
     const data = { plan, threads: Math.max(1, Math.floor(threads / sessions)) };
     const started = await Promise.allSettled(Array.from({ length: sessions }, () => ThreadHost.start(data)));
     const failed = started.find((of) => of.status === "rejected");
@@ -159,6 +162,11 @@ export class SentenceEncoder {
       if (--call.left === 0) call.resolve(call.result);
     }
   }
+}
+
+function defaultSessions({ model, files }: EncoderPlan, threads: number): number {
+  const bytes = files.reduce((sum, file) => (file.name.startsWith(model) ? sum + file.bytes : sum), 1);
+  return Math.min(threads, Math.max(1, Math.floor(maxModelBytes / bytes)));
 }
 
 function wholeNumber(name: string, value: number): number {
