@@ -40,6 +40,10 @@ export const commandTable = {
     description: "deploy, try out, roll back and watch versions of the router",
     load: async () => (await import("./commands/router.js")).routerCommand(),
   },
+  models: {
+    description: "fetch, examine and measure sentence encoders",
+    load: async () => (await import("./commands/models.js")).modelsCommand(),
+  },
   submit: {
     description: "submit a job to a running ingress",
     load: async () => (await import("./commands/submit.js")).submitCommand(),

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { EnvironmentReader, type Environment } from "./environment.js";
 import { readFrontDoor, type IngressSettings } from "./ingress-settings.js";
 import {
@@ -46,6 +47,26 @@ export function readClientSettings(env: Environment = process.env): {
   const apiKey = reader.text("EXPERT_ROUTER_API_KEYS")?.split(",")[0]?.trim();
   reader.assertUsable("The ingress cannot be addressed");
   return { url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`, apiKey };
+}
+
+/** Where sentence encoders come from and where they are kept. */
+export interface ModelSettings {
+  /** `HF_ENDPOINT`. */
+  readonly endpoint: string;
+  /** `HF_TOKEN`. */
+  readonly token?: string | undefined;
+  /** `models` in `EXPERT_ROUTER_DATA_DIR`. */
+  readonly folder: string;
+}
+
+/** What `expert-router models` needs to know. @throws ConfigError */
+export function readModelSettings(env: Environment = process.env): ModelSettings {
+  const reader = new EnvironmentReader(env);
+  const endpoint = reader.url("HF_ENDPOINT", ["http:", "https:"]) ?? "https://huggingface.co";
+  const token = reader.text("HF_TOKEN");
+  const folder = join(dataDir(reader), "models");
+  reader.assertUsable("The model hub cannot be addressed");
+  return { endpoint, token, folder };
 }
 
 /** Where expert-router.yaml is expected: `EXPERT_ROUTER_CONFIG` or the working folder. */

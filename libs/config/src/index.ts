@@ -2,8 +2,10 @@ export {
   childEnvironment,
   readClientSettings,
   readCommandSettings,
+  readModelSettings,
   systemConfigPath,
   type CommandSettings,
+  type ModelSettings,
 } from "./command-settings.js";
 export { ConfigError } from "./config-error.js";
 export { logLevels, type Environment, type LogLevel } from "./environment.js";

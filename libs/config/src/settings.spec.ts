@@ -2,7 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { childEnvironment, readClientSettings, readCommandSettings } from "./command-settings.js";
+import {
+  childEnvironment,
+  readClientSettings,
+  readCommandSettings,
+  readModelSettings,
+} from "./command-settings.js";
 import { readIngressSettings } from "./ingress-settings.js";
 import { masked } from "./masked.js";
 import { readWorkerSettings } from "./worker-settings.js";
@@ -131,5 +136,23 @@ describe("masked", () => {
       redisUrl: "rediss://user:***@host:6379/0",
       experts: [{ engine: { apiKey: "***", url: "http://h" } }],
     });
+  });
+});
+
+describe("readModelSettings", () => {
+  it("asks the public hub unless told otherwise, and keeps models in the data folder", () => {
+    expect(readModelSettings({ EXPERT_ROUTER_DATA_DIR: "/data" })).toEqual({
+      endpoint: "https://huggingface.co",
+      token: undefined,
+      folder: "/data/models",
+    });
+    expect(readModelSettings({ HF_ENDPOINT: "http://hub.local:8080", HF_TOKEN: "t" })).toMatchObject({
+      endpoint: "http://hub.local:8080",
+      token: "t",
+    });
+  });
+
+  it("refuses an address that is none", () => {
+    expect(() => readModelSettings({ HF_ENDPOINT: "hub.local" })).toThrow(/HF_ENDPOINT: expected a URL/);
   });
 });

@@ -1,0 +1,190 @@
+import { readdir } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import { readModelSettings } from "@expert-router/config";
+import {
+  benchmarkEncoder,
+  EncoderError,
+  SentenceEncoder,
+  type EncoderBenchmark,
+  type EncoderLoad,
+} from "@expert-router/embedder";
+import { Command, InvalidArgumentError } from "commander";
+import { ModelHub } from "../models/model-hub.js";
+import { pullModel } from "../models/pull-model.js";
+import { PullProgressBar } from "../models/pull-progress.js";
+
+/** `expert-router models` */
+export function modelsCommand(): Command {
+  return new Command("models")
+    .description("fetch, examine and measure sentence encoders")
+    .addCommand(pullCommand())
+    .addCommand(listCommand())
+    .addCommand(checkCommand())
+    .addCommand(benchCommand());
+}
+
+interface PullOptions {
+  readonly revision: string;
+  readonly output?: string;
+  readonly file?: string;
+  readonly endpoint?: string;
+}
+
+function pullCommand(): Command {
+  return new Command("pull")
+    .description("fetch a sentence encoder from the Hugging Face hub")
+    .argument("<repo>", "such as sentence-transformers/all-MiniLM-L6-v2")
+    .option("--revision <name>", "branch, tag or commit", "main")
+    .option("--output <dir>", "folder of the encoder (default: models/REPO in the data folder)")
+    .option("--file <path>", "the model to take, such as onnx/model_quantized.onnx")
+    .option("--endpoint <url>", "hub to ask (default: HF_ENDPOINT or https://huggingface.co)")
+    .action(async (repo: string, options: PullOptions) => {
+      const settings = readModelSettings();
+      // A token is for the hub that the environment names, not for one named by hand.
+      const token = options.endpoint === undefined ? settings.token : undefined;
+      const hub = new ModelHub({ endpoint: options.endpoint ?? settings.endpoint, token });
+      const output = options.output === undefined ? join(settings.folder, repo) : resolve(options.output);
+      const progress = new PullProgressBar(process.stderr);
+      try {
+        const pulled = await pullModel({
+          hub,
+          repo,
+          revision: options.revision,
+          output,
+          file: options.file,
+          onProgress: progress.update,
+        });
+        progress.stop();
+        const bytes = pulled.files.reduce((sum, file) => sum + file.bytes, 0);
+        process.stdout.write(
+          `${output}: ${pulled.files.length} files, ${(bytes / 1e6).toFixed(1)} MB; ` +
+            `${pulled.fetched.length === 0 ? "all were there" : `${pulled.fetched.length} fetched`}, all checked\n`,
+        );
+      } finally {
+        progress.stop();
+        await hub.close();
+      }
+    });
+}
+
+function listCommand(): Command {
+  return new Command("list").description("show the encoders in the data folder").action(async () => {
+    const { folder } = readModelSettings();
+    const found = await readdir(folder, { recursive: true }).catch(() => []);
+    const dirs = found
+      .filter((path) => /(^|[\\/])tokenizer\.json$/.test(path))
+      .map((path) => join(folder, path, ".."));
+    for (const dir of dirs.toSorted()) process.stdout.write(`${relative(folder, dir)}  ${dir}\n`);
+    if (dirs.length === 0)
+      process.stdout.write(`none in ${folder}; 'expert-router models pull REPO' fetches one\n`);
+  });
+}
+
+interface EncoderOptions {
+  readonly file?: string;
+  readonly maxTokens?: number;
+  readonly threads?: number;
+  readonly sessions?: number;
+}
+
+function checkCommand(): Command {
+  const command = withEncoderOptions(
+    new Command("check").description("open an encoder and say what it is").argument("<dir>", "its folder"),
+  );
+  return command.action(async (dir: string, options: EncoderOptions) =>
+    reportEncoderErrors(command, async () => {
+      const encoder = await SentenceEncoder.open(resolve(dir), { ...options, model: options.file });
+      try {
+        const texts = Array.from(
+          { length: 64 },
+          (_, at) => `${at} ${"a prompt of middling length ".repeat(6)}`,
+        );
+        await encoder.encode(texts.slice(0, 8));
+        const before = encoder.counts.tokens;
+        const begin = performance.now();
+        await encoder.encode(texts);
+        const seconds = (performance.now() - begin) / 1_000;
+        const perSecond = Math.round((encoder.counts.tokens - before) / seconds);
+        const lines = [
+          ["model", encoder.model.name],
+          ["dimensions", encoder.dimensions],
+          ["pooling", `${encoder.pooling}${encoder.normalized ? ", normalised" : ", not normalised"}`],
+          ["longest text", `${encoder.maxTokens} tokens`],
+          ["speed", `${perSecond} tokens/s`],
+          ...encoder.model.files.map(({ name, sha256 }) => [name, `sha256 ${sha256}`]),
+        ];
+        const width = Math.max(...lines.map(([name]) => String(name).length));
+        for (const [name, value] of lines) process.stdout.write(`${String(name).padEnd(width)}  ${value}\n`);
+      } finally {
+        await encoder.close();
+      }
+    }),
+  );
+}
+
+function benchCommand(): Command {
+  const command = withEncoderOptions(
+    new Command("bench")
+      .description("measure an encoder: one prompt at a time, then many in flight")
+      .argument("<dir>", "its folder")
+      .option("--seconds <n>", "seconds for each of the two", positive, 10)
+      .option("--in-flight <n>", "calls under way at once", positive, 32)
+      .option("--json", "print the figures as JSON"),
+  );
+  type Options = EncoderOptions & {
+    readonly seconds: number;
+    readonly inFlight: number;
+    readonly json?: true;
+  };
+  return command.action(async (dir: string, { json, file, ...options }: Options) =>
+    reportEncoderErrors(command, async () => {
+      const measured = await benchmarkEncoder(resolve(dir), { ...options, model: file });
+      process.stdout.write(json ? `${JSON.stringify(measured, undefined, 2)}\n` : benchmarkTable(measured));
+    }),
+  );
+}
+
+function withEncoderOptions(command: Command): Command {
+  return command
+    .option("--file <path>", "the model to take, such as onnx/model_quantized.onnx")
+    .option("--max-tokens <n>", "tokens of a text that are read", positive)
+    .option("--threads <n>", "threads that compute", positive)
+    .option("--sessions <n>", "sessions that share the threads", positive);
+}
+
+function benchmarkTable({ model, dimensions, one, many, ratio }: EncoderBenchmark): string {
+  const row = (of: EncoderLoad) => [
+    of.in_flight,
+    of.prompts_per_s,
+    of.tokens_per_s,
+    of.p50_ms,
+    of.p99_ms,
+    of.event_loop_delay_ms.p99,
+    of.event_loop_delay_ms.max,
+  ];
+  const head = ["in flight", "prompts/s", "tokens/s", "p50 ms", "p99 ms", "loop delay p99 ms", "max ms"];
+  const lines = [head, row(one), row(many)].map((cells) =>
+    cells.map((cell, at) => String(cell).padStart(head[at]!.length)).join("  "),
+  );
+  return [
+    `${model}, ${dimensions} dimensions`,
+    ...lines,
+    `${many.in_flight} in flight over one: ${ratio}`,
+    "",
+  ].join("\n");
+}
+
+async function reportEncoderErrors(command: Command, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof EncoderError)) throw error;
+    command.error(`error: ${error.message}`, { code: error.code, exitCode: 1 });
+  }
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= 10_000) return value;
+  throw new InvalidArgumentError("must be a whole number from 1 to 10000");
+}
