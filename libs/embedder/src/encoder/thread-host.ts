@@ -78,7 +78,7 @@ export class ThreadHost {
       this.call = { resolve, reject };
       // An idle thread does not keep the process alive, a busy one does.
       worker.ref();
-      worker.postMessage({ kind: "encode", texts } satisfies ThreadRequest);
+      worker.postMessage({ kind: "encode", texts } satisfies ThreadRequest, []);
     });
   }
 
@@ -89,7 +89,7 @@ export class ThreadHost {
     if (worker === undefined) return;
     worker.ref();
     const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-    worker.postMessage({ kind: "close" } satisfies ThreadRequest);
+    worker.postMessage({ kind: "close" } satisfies ThreadRequest, []);
     const timer = setTimeout(() => void worker.terminate(), closeTimeoutMs);
     await ended;
     clearTimeout(timer);
