@@ -7,7 +7,16 @@ export * from "./evaluation.js";
 export * from "./expert-policy.js";
 export * from "./label-training.js";
 export * from "./manifest.js";
+export * from "./paired-comparison.js";
 export * from "./prompt-example.js";
+export {
+  type CoveragePoint,
+  coveragePointSchema,
+  type Reliability,
+  reliabilityBins,
+  reliabilitySchema,
+} from "./reliability.js";
+export * from "./robustness/index.js";
 export * from "./router-error.js";
 export * from "./router-head.js";
 export * from "./sparse-rows.js";

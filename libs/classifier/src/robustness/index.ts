@@ -1,0 +1,5 @@
+export { noDomainKinds, noDomainPrompts, type NoDomainKind } from "./no-domain-prompts.js";
+export type { Perturbation } from "./perturbation.js";
+export { perturbations } from "./perturbations.js";
+export * from "./robustness.js";
+export { scriptOfText, type ScriptName } from "./script-of-text.js";
