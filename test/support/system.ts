@@ -63,6 +63,11 @@ export class TestSystem {
     return (this.ingresses[0] as { url: string }).url;
   }
 
+  /** expert-router.yaml, for a command beside the system. */
+  get configPath(): string {
+    return join(this.folder, "expert-router.yaml");
+  }
+
   engine(expert: string): TestEngine {
     const engine = this.engines.get(expert);
     if (engine === undefined) throw new Error(`no engine of ${expert}`);
@@ -129,7 +134,7 @@ export class TestSystem {
   private get env(): Record<string, string> {
     return {
       REDIS_URL: this.redis.url,
-      EXPERT_ROUTER_CONFIG: join(this.folder, "expert-router.yaml"),
+      EXPERT_ROUTER_CONFIG: this.configPath,
       EXPERT_ROUTER_DATA_DIR: join(this.folder, "data"),
       ...this.options.env,
     };
@@ -174,7 +179,7 @@ export class TestSystem {
       })),
       ...this.options.config,
     };
-    writeFileSync(join(this.folder, "expert-router.yaml"), stringify(config));
+    writeFileSync(this.configPath, stringify(config));
   }
 
   private async whenReady(child: Child, url: string): Promise<void> {

@@ -39,7 +39,7 @@ return redis.call('HVALS', KEYS[1])
 `);
 
 /** A replica that has not reported for this long is taken for gone. */
-const patienceMs = 5_000;
+const patienceMs = 10_000;
 
 const replicaKeys = [redisKeys.routerReplicas, redisKeys.routerReplicaBeats];
 

@@ -1,0 +1,199 @@
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { RouterStatus } from "@expert-router/contracts";
+import { simulatedAnswer } from "@expert-router/engine-sim";
+import { deploy, RedisDeploymentStore, rollOut } from "@expert-router/router-state";
+import { waitFor } from "@expert-router/testing";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Child } from "../support/child.js";
+import { sseEvents } from "../support/sse.js";
+import { simulatorSeed, TestSystem } from "../support/system.js";
+
+const streams = 200;
+/** At four a second, so that a stream lasts longer than most changes and two cores have time for them. */
+const tokens = 16;
+const endpoint = "/v1/chat/completions";
+const shipped = fileURLToPath(new URL("../../routers/default", import.meta.url));
+
+let folder: string;
+let base: string;
+let system: TestSystem;
+let redis: Redis;
+
+/** A copy of the shipped artifact under another version. */
+function artifactCopy(name: string, version: string): string {
+  const dir = join(folder, name);
+  cpSync(shipped, dir, { recursive: true });
+  const file = join(dir, "router.json");
+  const manifest = JSON.parse(readFileSync(file, "utf8")) as object;
+  writeFileSync(file, JSON.stringify({ ...manifest, version }));
+  return dir;
+}
+
+/** Flips one bit of the model. */
+function spoil(dir: string): string {
+  const file = join(dir, "router.onnx");
+  const bytes = readFileSync(file);
+  bytes[bytes.length >> 1]! ^= 1;
+  writeFileSync(file, bytes);
+  return dir;
+}
+
+/** Puts `dir` in the place of the configured artifact, as `train` does. */
+function replaceBase(dir: string): void {
+  renameSync(base, `${base}.${Date.now()}`);
+  renameSync(dir, base);
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "expert-router-life-"));
+  base = artifactCopy("base", "base-1");
+  system = await TestSystem.start({
+    ingresses: 2,
+    interTokenLatencyMs: 250,
+    config: {
+      router: { artifact: base, threshold: 0.45, keep_prompts: { sample: 1, max: 100, days: 1 } },
+    },
+  });
+  redis = new Redis(system.redis.url);
+});
+afterAll(async () => {
+  redis?.disconnect();
+  await system?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs `expert-router router …` beside the system. */
+async function router(...args: string[]): Promise<{ code: number | null; output: string }> {
+  const child = Child.node("router", "apps/cli/bin/expert-router.mjs", {
+    args: ["router", ...args],
+    env: { REDIS_URL: system.redis.url, EXPERT_ROUTER_CONFIG: system.configPath },
+  });
+  const code = await child.exited();
+  return { code, output: child.log };
+}
+
+async function statuses(): Promise<RouterStatus[]> {
+  const answers = system.ingresses.map(async ({ url }) => (await fetch(`${url}/v1/router`)).json());
+  return (await Promise.all(answers)) as RouterStatus[];
+}
+
+async function whenAll(what: string, holds: (status: RouterStatus) => boolean): Promise<void> {
+  await waitFor(what, async () => (await statuses()).every(holds), { timeoutMs: 30_000, intervalMs: 100 });
+}
+
+const activeVersions = async (): Promise<(string | null)[]> =>
+  (await statuses()).map(({ active }) => active.version);
+
+/** One user with one stream open at a time, for ever; counts answers and notes what was wrong with one. */
+async function user(
+  number: number,
+  done: AbortSignal,
+  seen: { answers: number; wrong: string[] },
+): Promise<void> {
+  const { url } = system.ingresses[number % system.ingresses.length]!;
+  for (let turn = 0; !done.aborted; turn++) {
+    const topic = number % 2 === 0 ? "Why does this Python loop never end?" : "Who painted the Night Watch?";
+    const messages = [{ role: "user", content: `${topic} ${number}.${turn}` }];
+    const expected = simulatedAnswer({
+      seed: simulatorSeed,
+      endpoint,
+      messages,
+      maxTokens: tokens,
+    }).tokens.join("");
+    try {
+      const response = await fetch(`${url}${endpoint}`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ model: "auto", stream: true, max_tokens: tokens, messages }),
+      });
+      let text = "";
+      let last = "";
+      for await (const { data } of sseEvents(response)) {
+        last = data;
+        if (data === "[DONE]") continue;
+        const { choices } = JSON.parse(data) as { choices: { delta: { content?: string } }[] };
+        text += choices[0]?.delta.content ?? "";
+      }
+      seen.answers++;
+      if (text !== expected || last !== "[DONE]")
+        seen.wrong.push(`${response.status}: ${text.slice(0, 80)} … ${last}`);
+    } catch (error) {
+      seen.wrong.push(String(error));
+    }
+  }
+}
+
+describe(`versions of the router under ${streams} concurrent streams`, () => {
+  it("are reloaded, deployed, refused and rolled back without an error or a lost token", async () => {
+    const done = new AbortController();
+    const seen = { answers: 0, wrong: [] as string[] };
+    const users = Promise.all(
+      Array.from({ length: streams }, (_, number) => user(number, done.signal, seen)),
+    );
+    try {
+      // A new artifact at the configured place is taken up by itself.
+      replaceBase(artifactCopy("fresh", "base-2"));
+      await whenAll("the new base artifact", ({ active }) => active.version === "base-2");
+
+      // A broken one is refused, and the one before stays.
+      replaceBase(spoil(artifactCopy("broken", "base-3")));
+      await whenAll("the refusal", ({ refusals }) => refusals[0]?.code === "artifact_corrupt");
+      expect(await activeVersions()).toEqual(["base-2", "base-2"]);
+
+      const next = artifactCopy("next", "next-1");
+      expect(await router("deploy", next)).toEqual({
+        code: 0,
+        output: "revision 1: served by all 2 replicas\n",
+      });
+      expect(await activeVersions()).toEqual(["next-1", "next-1"]);
+
+      // What the command itself could still load, and a replica cannot.
+      const store = new RedisDeploymentStore(redis);
+      const now = await store.read();
+      const gone = { path: spoil(artifactCopy("late", "next-2")), version: "next-2" };
+      const refused = await rollOut(store, now, deploy(now, gone));
+      expect(refused).toMatchObject({ end: "refused", deployment: { active: { version: "next-1" } } });
+      expect(JSON.stringify(refused.replicas)).toMatch(/router\.onnx hashes to/);
+      expect(await activeVersions()).toEqual(["next-1", "next-1"]);
+
+      expect(await router("rollback")).toEqual({
+        code: 0,
+        output: expect.stringContaining("served by all 2 replicas") as string,
+      });
+      expect(await activeVersions()).toEqual(["base-2", "base-2"]);
+    } finally {
+      done.abort();
+      await users;
+    }
+    expect(seen.wrong).toEqual([]);
+    expect(seen.answers).toBeGreaterThan(streams);
+
+    const metrics = await (await fetch(`${system.url}/metrics`)).text();
+    expect(metrics).toContain('expert_router_router_loads_total{role="base",result="refused"} 1');
+    expect(metrics).toContain('expert_router_router_version{role="active",version="base-2"} 1');
+    expect(metrics).toMatch(/^expert_router_drift_window_prompts \d{2,}$/m);
+  }, 120_000);
+
+  it("are shown to the operator, a broken one is refused before anybody hears of it", async () => {
+    const { code, output } = await router("deploy", spoil(artifactCopy("spoilt", "x")));
+    expect(code).toBe(1);
+    expect(output).toMatch(/^error: .*router\.onnx hashes to [0-9a-f]+, router\.json says/);
+    expect((await router("status")).output).toMatch(/active +the configured artifact\n[^]*active base-2\n/);
+  });
+
+  it("leave prompts for the next training where the operator wants them", async () => {
+    const file = join(folder, "live.jsonl");
+    expect(await router("prompts", "--output", file)).toMatchObject({ code: 0 });
+    const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+    expect(lines).toHaveLength(100);
+    expect(JSON.parse(lines[0]!)).toMatchObject({
+      text: expect.stringMatching(/Night Watch|Python/) as string,
+      source: "live",
+    });
+    expect((await router("prompts", "--clear")).output).toBe("100 prompts forgotten\n");
+  });
+});
