@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { RouterStatus } from "@expert-router/contracts";
 import { simulatedAnswer } from "@expert-router/engine-sim";
+import { connectRedis } from "@expert-router/redis";
 import { deploy, RedisDeploymentStore, rollOut } from "@expert-router/router-state";
 import { waitFor } from "@expert-router/testing";
-import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Child } from "../support/child.js";
 import { sseEvents } from "../support/sse.js";
@@ -21,7 +21,7 @@ const shipped = fileURLToPath(new URL("../../routers/default", import.meta.url))
 let folder: string;
 let base: string;
 let system: TestSystem;
-let redis: Redis;
+let redis: ReturnType<typeof connectRedis>;
 
 /** A copy of the shipped artifact under another version. */
 function artifactCopy(name: string, version: string): string {
@@ -58,7 +58,7 @@ beforeAll(async () => {
       router: { artifact: base, threshold: 0.45, keep_prompts: { sample: 1, max: 100, days: 1 } },
     },
   });
-  redis = new Redis(system.redis.url);
+  redis = connectRedis(system.redis.url, { mode: "wait", name: "test", onError: () => undefined });
 });
 afterAll(async () => {
   redis?.disconnect();

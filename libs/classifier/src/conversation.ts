@@ -64,7 +64,7 @@ function lastUserTurns(messages: readonly ChatMessage[], most: number): string[]
     const text = messageText(messages[index]!).trim();
     if (text !== "") turns.push(text);
   }
-  return turns.reverse();
+  return turns.toReversed();
 }
 
 /** The turn at `last`, behind the turns before it that it needs. */

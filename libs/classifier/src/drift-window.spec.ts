@@ -12,7 +12,7 @@ const decision = (cluster: string, changes: Partial<ObservedDecision> = {}): Obs
   ...changes,
 });
 /** Ten decisions in the proportions of the reference. */
-const tenAsExpected = [..."aaaaabbbcc"].map((name) => decision(name));
+const tenAsExpected = "aaaaabbbcc".split("").map((name) => decision(name));
 
 describe("DriftWindow", () => {
   it("is steady on what it was trained on, and says drifted when a class takes over", () => {

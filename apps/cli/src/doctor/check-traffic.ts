@@ -50,10 +50,10 @@ export function checkDrift(status: RouterStatus | undefined): CheckResult {
   const { prompts, verdict, unknown_share: unknown, below_threshold_share: below } = drift;
   if (verdict === "too-few")
     return { name, status: "skip", detail: `${prompts} prompts are too few to compare; 500 are needed` };
-  const figures = `last ${prompts} prompts: class index ${drift.class_psi.toFixed(2)}, ${percent(below)} below the threshold`;
+  const figures = `last ${prompts} prompts: class index ${drift.class_psi.toFixed(2)}, ${inPercent(below)} below the threshold`;
   const troubles = [
     ...(verdict === "steady" ? [] : [movedText(drift)]),
-    ...(unknown > manyUnknown ? [`${percent(unknown)} hold no word that the router knows`] : []),
+    ...(unknown > manyUnknown ? [`${inPercent(unknown)} hold no word that the router knows`] : []),
   ];
   if (troubles.length === 0) return { name, status: "ok", detail: `as in training (${figures})` };
   const advice =
@@ -70,9 +70,9 @@ function movedText({ classes, verdict, class_psi: classPsi, confidence_psi: conf
   const moved = classes.toSorted(
     (a, b) => Math.abs(b.share - b.expected) - Math.abs(a.share - a.expected),
   )[0]!;
-  return `live prompts ${word} like those of training: ${percent(moved.share)} are '${moved.name}', where training had ${percent(moved.expected)}`;
+  return `live prompts ${word} like those of training: ${inPercent(moved.share)} are '${moved.name}', where training had ${inPercent(moved.expected)}`;
 }
 
-function percent(share: number): string {
+function inPercent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
