@@ -175,7 +175,7 @@ describe(`versions of the router under ${streams} concurrent streams`, () => {
     const metrics = await (await fetch(`${system.url}/metrics`)).text();
     expect(metrics).toContain('expert_router_router_loads_total{role="base",result="refused"} 1');
     expect(metrics).toContain('expert_router_router_version{role="active",version="base-2"} 1');
-    expect(metrics).toMatch(/^expert_router_drift_window_prompts \d{2,}$/m);
+    expect(metrics).toMatch(/^expert_router_router_decisions_total{role="active"} \d{2,}$/m);
   }, 120_000);
 
   it("are shown to the operator, a broken one is refused before anybody hears of it", async () => {
