@@ -47,7 +47,7 @@ export function trainOnClusters(
   );
   const points = unitRows(projectRows(matrix, basis, dimensions));
   options.onProgress?.("clusters", 0);
-  const clusters = clusterBalanced(points, dimensions, count, options.seed);
+  const clusters = clusterBalanced(points, dimensions, count, { seed: options.seed });
   options.onProgress?.("clusters", 1);
   const temperature = temperatureOfHalves(vectors, matrix, basis, clusters, options.seed);
   return {
