@@ -1,24 +1,60 @@
-/** Longest line, in UTF-16 units: a limit, so that a file without line ends does not fill the memory. */
-const maxLineChars = 16_000_000;
+/** Lines of a byte stream, with a limit on each, so that a file without line ends does not fill the memory. */
 
-/**
- * Lines of a UTF-8 stream, ended by LF or CRLF only. Newer versions of node:readline also end lines at U+2028 and
- * U+2029, which JSON allows inside a string.
- * @throws Error if a line is longer than 16 million characters.
- */
-export async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of chunks) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop()!;
-    if (rest.length > maxLineChars) throw new Error(`a line of more than ${maxLineChars} characters`);
-    for (const line of lines) yield withoutReturn(line);
+/** Longest line in bytes. Many times the longest prompt that a router reads. */
+export const maxLineBytes = 1_048_576;
+
+const lineFeed = 0x0a;
+
+/** A line that cannot be read. */
+export class LineError extends Error {
+  override readonly name = "LineError";
+
+  constructor(
+    /** Its number, from 1. */
+    readonly line: number,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
   }
-  rest += decoder.decode();
-  if (rest !== "") yield withoutReturn(rest);
 }
 
-function withoutReturn(line: string): string {
-  return line.endsWith("\r") ? line.slice(0, -1) : line;
+/**
+ * Lines of a UTF-8 stream, ended by LF or CRLF only; a byte order mark is left out. Newer versions of node:readline
+ * also end lines at U+2028 and U+2029, which JSON allows inside a string.
+ * @throws LineError if a line has more than {@link maxLineBytes} bytes, as soon as that many were read, or is not UTF-8.
+ */
+export async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  let pieces: Uint8Array[] = [];
+  let pending = 0;
+  let number = 1;
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf(lineFeed); end >= 0; end = chunk.indexOf(lineFeed, start)) {
+      assertRoom(pending + end - start, number);
+      pieces.push(chunk.subarray(start, end));
+      yield decodeLine(pieces, number++);
+      pieces = [];
+      pending = 0;
+      start = end + 1;
+    }
+    pending += chunk.length - start;
+    assertRoom(pending, number);
+    if (start < chunk.length) pieces.push(chunk.subarray(start));
+  }
+  if (pending > 0) yield decodeLine(pieces, number);
+}
+
+function assertRoom(bytes: number, line: number): void {
+  if (bytes > maxLineBytes) throw new LineError(line, `longer than ${maxLineBytes / 1_048_576} MiB`);
+}
+
+function decodeLine(pieces: readonly Uint8Array[], line: number): string {
+  const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return text.endsWith("\r") ? text.slice(0, -1) : text;
+  } catch (cause) {
+    throw new LineError(line, "not UTF-8", { cause });
+  }
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { maxLineBytes, splitLines } from "./json-lines.js";
 import { readPrompts } from "./prompt-file.js";
 
 let root: string;
@@ -46,11 +47,31 @@ describe("readPrompts", () => {
       Array.from({ length: 5_000 }, (_, at) => line(`prompt ${at} ${Math.sin(at)}`)).join("\n"),
     );
     await expect(read("cut.jsonl.gz", packed.subarray(0, packed.length / 2))).rejects.toThrow(
-      /cut\.jsonl\.gz: cannot be read after line \d+ \(unexpected end/,
+      /cut\.jsonl\.gz: damaged gzip data after line \d+ \(unexpected end/,
     );
-    await expect(read("fake.jsonl.gz", "not gzip")).rejects.toThrow(/incorrect header/);
+    await expect(read("fake.jsonl.gz", "not gzip")).rejects.toThrow(/is not gzip data/);
     await expect(read("empty.jsonl", "\n")).rejects.toThrow(/holds no prompts/);
     await expect(read("table.csv", "text")).rejects.toThrow(/neither .jsonl nor/);
-    await expect(readPrompts(join(root, "absent.jsonl"), { domain: true }).next()).rejects.toThrow(/ENOENT/);
+    await expect(readPrompts(join(root, "absent.jsonl"), { domain: true }).next()).rejects.toThrow(
+      /there is no such file/,
+    );
+  });
+});
+
+describe("splitLines", () => {
+  it("reads no further than the limit of a line", async () => {
+    let sent = 0;
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from("first\n");
+      for (; ; sent += 65_536) yield Buffer.alloc(65_536, "a");
+    }
+    const lines = splitLines(endless());
+    expect((await lines.next()).value).toBe("first");
+    await expect(lines.next()).rejects.toMatchObject({ line: 2, message: "longer than 1 MiB" });
+    expect(sent).toBeLessThanOrEqual(maxLineBytes);
+  });
+
+  it("leaves a byte order mark out", async () => {
+    expect(await read("marked.jsonl", `\uFEFF${line("a")}`)).toEqual(["a"]);
   });
 });

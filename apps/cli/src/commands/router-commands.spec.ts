@@ -1,47 +1,19 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Command } from "commander";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evalCommand } from "./eval.js";
+import type { EvaluationReport } from "./evaluation-report.js";
 import { routeCommand } from "./route.js";
+import { runCommand as run, themeLines } from "./run-command.fixture.js";
 import { trainCommand } from "./train.js";
 
 let root: string;
 const at = (name: string): string => join(root, name);
 
-/** Runs a command as the shell would; its output, or the message it ends with. */
-async function run(command: Command, ...args: string[]): Promise<string> {
-  let output = "";
-  const write = vi
-    .spyOn(process.stdout, "write")
-    .mockImplementation((text) => ((output += String(text)), true));
-  const quiet = vi.spyOn(process.stderr, "write").mockReturnValue(true);
-  try {
-    await command.exitOverride().parseAsync(args, { from: "user" });
-    return output;
-  } finally {
-    write.mockRestore();
-    quiet.mockRestore();
-  }
-}
-
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "router-commands-"));
-  const themes = {
-    cooking: ["oven", "flour", "butter", "onion", "dough"],
-    sailing: ["mast", "anchor", "keel", "rudder", "tide"],
-  };
-  const lines = Object.entries(themes).flatMap(([domain, words]) =>
-    Array.from({ length: 40 }, (_, row) =>
-      JSON.stringify({
-        domain,
-        source: `${domain}-${row % 2}`,
-        text: `${words[row % 5]} with ${words[(row * 3 + 1) % 5]} ${row}`,
-      }),
-    ),
-  );
-  await writeFile(at("prompts.jsonl"), lines.join("\n"));
+  await writeFile(at("prompts.jsonl"), themeLines().join("\n"));
   await run(
     trainCommand(),
     "--input",
@@ -59,7 +31,8 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 describe("train", () => {
   it("writes the same bytes for the same seed", async () => {
     await run(trainCommand(), "--input", at("prompts.jsonl"), "--output", at("again"), "--seed", "3");
-    for (const name of await readdir(at("router")))
+    const names = (await readdir(at("router"))).filter((name) => name !== "report.html");
+    for (const name of names)
       expect(await readFile(join(at("again"), name))).toEqual(await readFile(join(at("router"), name)));
   });
 
@@ -95,6 +68,12 @@ describe("eval", () => {
       "coverage_at",
       "classify_us",
       "prompts_per_s",
+      "macro_recall",
+      "top2_accuracy",
+      "brier",
+      "calibration",
+      "coverage_curve",
+      "per_source",
     ]);
     expect(report).toMatchObject({
       n: 80,
@@ -112,10 +91,81 @@ describe("eval", () => {
     expect(table).toMatch(/cooking +40/);
   });
 
+  it("compares two routers prompt by prompt", async () => {
+    const args = ["--router", at("router"), "--input", at("prompts.jsonl"), "--against", at("router")];
+    const report = JSON.parse(await run(evalCommand(), ...args, "--json")) as EvaluationReport;
+    const counts = { both_right: 80, only_first: 0, only_second: 0, both_wrong: 0 };
+    expect(report.against).toMatchObject({ accuracy: 1, ...counts, p: 1 });
+    expect(await run(evalCommand(), ...args)).toMatch(/both right 80, only this one 0, .* p = 1 \(McNemar\)/);
+  });
+
+  it("judges experts by a threshold", async () => {
+    await writeFile(
+      at("vague.jsonl"),
+      '{"text":"xyzzy","domain":"cooking"}\n{"text":"the keel, the mast","domain":"sailing"}',
+    );
+    const args = ["--router", at("router"), "--input", at("vague.jsonl")];
+    const report = JSON.parse(
+      await run(evalCommand(), ...args, "--threshold", "0.8", "--json"),
+    ) as EvaluationReport;
+    // The generalist is none of the two domains, so what it answers for want of confidence is wrong.
+    expect(report.routing).toEqual({
+      threshold: 0.8,
+      generalist: "general",
+      expert_accuracy: 0.5,
+      generalist_share: 0.5,
+      below_threshold: 0.5,
+      accuracy_above: 1,
+    });
+    expect(await run(evalCommand(), ...args, "--threshold", "0")).toMatch(
+      /experts, threshold 0: .* reach an expert of their domain; 0\.0 % go to 'general'/,
+    );
+    await expect(run(evalCommand(), ...args, "--threshold", "2")).rejects.toThrow(/from 0 to 1/);
+  });
+
+  it("measures robustness, the same for the same seed", async () => {
+    const args = [
+      "--router",
+      at("router"),
+      "--input",
+      at("prompts.jsonl"),
+      "--robustness",
+      "--robustness-prompts",
+      "30",
+    ];
+    const first = JSON.parse(await run(evalCommand(), ...args, "--json")) as EvaluationReport;
+    const again = JSON.parse(await run(evalCommand(), ...args, "--json")) as EvaluationReport;
+    expect(first.robustness).toEqual(again.robustness);
+    expect(first.robustness!.prompts).toBe(30);
+    expect(first.robustness!.perturbations["lower case"]).toMatchObject({ n: 0 });
+    expect(first.robustness!.perturbations["upper case"]).toMatchObject({
+      n: 30,
+      accuracy_before: 1,
+      accuracy_after: 1,
+    });
+    expect(first.robustness!.no_domain.kinds["emoji"]!.n).toBe(200);
+    expect(await run(evalCommand(), ...args)).toMatch(/robustness, 30 prompts, seed 1\nchanged by +prompts/);
+  });
+
+  it("asks for domains, in the prompts and in the artifact", async () => {
+    await writeFile(at("bare.jsonl"), '{"text":"x"}');
+    await expect(run(evalCommand(), "--router", at("router"), "--input", at("bare.jsonl"))).rejects.toThrow(
+      /bare\.jsonl:1: domain: missing/,
+    );
+    const bare = themeLines().map((line) =>
+      JSON.stringify({ text: (JSON.parse(line) as { text: string }).text }),
+    );
+    await writeFile(at("unlabelled.jsonl"), bare.join("\n"));
+    await run(trainCommand(), "--input", at("unlabelled.jsonl"), "--output", at("bare"), "--clusters", "2");
+    await expect(run(evalCommand(), "--router", at("bare"), "--input", at("prompts.jsonl"))).rejects.toThrow(
+      /bare: its clusters stand for no domain/,
+    );
+  });
+
   it("refuses labels that the artifact does not know", async () => {
     await writeFile(at("other.jsonl"), '{"text":"x","domain":"chess"}');
     await expect(run(evalCommand(), "--router", at("router"), "--input", at("other.jsonl"))).rejects.toThrow(
-      /cannot tell 'chess', it knows cooking, sailing/,
+      /other\.jsonl:1: the artifact .* cannot tell 'chess', it knows cooking, sailing/,
     );
   });
 });

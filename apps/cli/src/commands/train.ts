@@ -1,31 +1,37 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import {
   RouterError,
   trainOnClusters,
   trainOnLabels,
-  type PromptExample,
+  type RouterManifest,
   type TrainedRouter,
 } from "@expert-router/classifier";
 import { writeArtifact } from "@expert-router/embedder";
-import { readPrompts } from "./prompt-file.js";
+import { assertReplaceable } from "../training/output-folder.js";
+import { readTrainingSet, type TrainingSet } from "../training/training-set.js";
+import { uninterrupted } from "../training/uninterrupted.js";
 import { reportRouterErrors } from "./router-failure.js";
 import { TrainingProgress } from "./training-progress.js";
 
 interface TrainOptions {
-  readonly input: string;
+  readonly input: readonly string[];
   readonly output: string;
+  readonly excludeSource: readonly string[];
+  readonly onConflict: "refuse" | "drop";
   readonly clusters?: number;
   readonly labels?: "domain";
   readonly embedder: string;
   readonly seed: number;
+  /** A folder; true for that of the artifact, false for no page. */
+  readonly report: string | boolean;
 }
 
 /** `expert-router train`: prompts in, a router artifact out. */
 export function trainCommand(): Command {
   const command = new Command("train")
     .description("train a router from prompts: with their labels, or by clustering them")
-    .requiredOption("--input <file>", "prompts, .jsonl or .jsonl.gz: { text, domain?, source? } a line")
+    .requiredOption("--input <file...>", "prompts, .jsonl or .jsonl.gz: { text, domain?, source? } a line")
     .requiredOption("--output <dir>", "folder of the artifact; replaced once training has succeeded")
     .addOption(new Option("--labels <field>", "learn this field").choices(["domain"]).conflicts("clusters"))
     .addOption(new Option("--clusters <k>", "find this many clusters instead").argParser(integer(2, 1_024)))
@@ -34,6 +40,23 @@ export function trainCommand(): Command {
       new Option("--seed <n>", "same seed and input, same bytes")
         .argParser(integer(0, 0xffff_ffff))
         .default(1),
+    )
+    .option("--exclude-source <name...>", "leave out prompts of these sources; several with commas", [])
+    .addOption(
+      new Option("--on-conflict <what>", "a text with two domains: refuse the input, or drop the text")
+        .choices(["refuse", "drop"])
+        .default("refuse"),
+    )
+    .option("--report <dir>", "folder of report.html", true)
+    .option("--no-report", "write no report.html")
+    .addHelpText(
+      "after",
+      `
+Nothing is written unless training succeeds. Exit code 1: the input, its place being named; 130: interrupted.
+
+Examples:
+  $ expert-router train --input prompts.jsonl more/*.jsonl.gz --output routers/mine
+  $ expert-router train --input prompts.jsonl --clusters 32 --output routers/mine --exclude-source forum,wiki`,
     );
   return command.action(async (options: TrainOptions) => reportRouterErrors(command, () => train(options)));
 }
@@ -48,31 +71,67 @@ async function train(options: TrainOptions): Promise<void> {
         : `--embedder ${options.embedder}: neither tfidf nor onnx:DIR`,
     );
   }
-  const byLabel = options.clusters === undefined;
-  const examples: PromptExample[] = [];
-  for await (const example of readPrompts(options.input, { domain: byLabel })) examples.push(example);
-  process.stderr.write(`${examples.length} prompts read\n`);
+  const output = resolve(options.output);
+  await assertReplaceable(output);
+  const set = await readTrainingSet(options.input, {
+    labelled: options.clusters === undefined,
+    excludedSources: options.excludeSource.flatMap((names) => names.split(",")).filter((name) => name !== ""),
+    onConflict: options.onConflict,
+  });
+  process.stderr.write(`${describeSet(set)}\n`);
+  const router = trainOn(set, options);
+  const manifest = await uninterrupted(() => writeArtifact(output, router));
+  process.stdout.write(describeArtifact(manifest, options.output));
+  if (options.report !== false) {
+    const dir = options.report === true ? output : resolve(options.report as string);
+    // Drawing charts takes a megabyte of code that nothing else needs.
+    const { writeReport } = await import("../report/report-file.js");
+    await writeReport(dir, manifest, set);
+    process.stdout.write(
+      `report: ${join(options.report === true ? options.output : (options.report as string), "report.html")}\n`,
+    );
+  }
+}
+
+function trainOn(set: TrainingSet, { clusters, input, seed }: TrainOptions): TrainedRouter {
   const progress = new TrainingProgress(process.stderr);
-  const training = { seed: options.seed, onProgress: progress.update };
-  let router: TrainedRouter;
+  const training = { seed, onProgress: progress.update };
   try {
-    router = byLabel
-      ? trainOnLabels(examples, training)
-      : trainOnClusters(examples, options.clusters!, training);
+    return clusters === undefined
+      ? trainOnLabels(set.examples, training)
+      : trainOnClusters(set.examples, clusters, training);
+  } catch (error) {
+    if (!(error instanceof RouterError)) throw error;
+    throw new RouterError(error.code, `${input.join(", ")}: ${error.message}`, { cause: error });
   } finally {
     progress.stop();
   }
-  const manifest = await writeArtifact(resolve(options.output), router);
-  const heldOut = manifest.training.held_out;
+}
+
+function describeSet({ examples, read, excluded, duplicates, conflicting }: TrainingSet): string {
+  const left = [
+    [duplicates, "duplicates"],
+    [excluded, "of excluded sources"],
+    [conflicting, "with several domains"],
+  ] as const;
+  const reasons = left.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return reasons.length === 0
+    ? `${read} prompts read`
+    : `${read} prompts read, ${examples.length} kept; left out: ${reasons.join(", ")}`;
+}
+
+function describeArtifact({ training, version, experts, embedder }: RouterManifest, output: string): string {
+  const { held_out: heldOut } = training;
+  const lines = [`${output}: ${version}, ${experts.length} classes, ${embedder.features} features\n`];
   if (heldOut !== null) {
     const { whole_sources: whole, all } = heldOut;
-    process.stdout.write(
-      `held out by source: accuracy ${whole.accuracy} (n = ${whole.n}), macro F1 ${whole.macro_f1}; all rows ${all.accuracy}\n`,
+    lines.unshift(
+      whole.n === 0
+        ? `held out row by row, for no source could be left out whole: accuracy ${all.accuracy} (n = ${all.n}), macro F1 ${all.macro_f1}\n`
+        : `held out by source: accuracy ${whole.accuracy} (n = ${whole.n}), macro F1 ${whole.macro_f1}; all rows ${all.accuracy}\n`,
     );
   }
-  process.stdout.write(
-    `${options.output}: ${manifest.version}, ${manifest.experts.length} classes, ${manifest.embedder.features} features\n`,
-  );
+  return lines.join("");
 }
 
 function integer(least: number, most: number): (text: string) => number {

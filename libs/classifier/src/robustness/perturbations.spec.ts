@@ -29,7 +29,8 @@ describe.each(perturbations)("$name", ({ name, apply }) => {
   it("leaves something to read of anything", () => {
     for (const text of ["a", "?!", "42", "日本語", "👍🏽", "don't"]) {
       const after = apply(text, new SeededRandom(3));
-      expect(after.isWellFormed(), text).toBe(true);
+      // Throws at half a character.
+      expect(encodeURIComponent(after), text).not.toBe("");
       if (name !== "typos") expect(after.trim(), text).not.toBe("");
     }
   });

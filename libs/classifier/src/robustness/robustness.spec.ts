@@ -75,7 +75,8 @@ it("makes prompts of no domain from a seed", () => {
     expect(prompts).not.toEqual(noDomainPrompts(kind, 30, 5));
     for (const prompt of prompts) {
       expect(prompt.trim(), kind).not.toBe("");
-      expect(prompt.isWellFormed()).toBe(true);
+      // Throws at half a character.
+      expect(encodeURIComponent(prompt)).not.toBe("");
     }
   }
   expect(noDomainPrompts("digits", 20, 1).join("")).toMatch(/^[\d ]+$/);
