@@ -4,7 +4,7 @@ import type { Command } from "commander";
 export async function runCommand(command: Command, ...args: string[]): Promise<string> {
   let output = "";
   const { stdout, stderr } = process;
-  const before = { stdout: stdout.write, stderr: stderr.write };
+  const before = { stdout: stdout.write.bind(stdout), stderr: stderr.write.bind(stderr) };
   stdout.write = (text: string | Uint8Array) => ((output += String(text)), true);
   stderr.write = () => true;
   try {

@@ -45,8 +45,9 @@ export class TrainingProgress {
       barIncompleteChar: "░",
       barsize: 30,
       stream: this.stream,
-      // A process that a signal ends cannot show a hidden cursor again.
+      // A process that a signal ends cannot bring cursor and line wrap back.
       hideCursor: false,
+      linewrap: true,
       gracefulExit: false,
     });
     bar.start(100, 0);

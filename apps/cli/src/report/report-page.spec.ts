@@ -25,13 +25,20 @@ function manifestOf(labels: readonly string[], clustered = false): RouterManifes
       name: clustered ? String(index) : label,
       label,
       prompts: 10 + index,
-      terms: [evil, "ordinary term"],
     })),
     training: {
       method: clustered ? "kmeans" : "linear-svm",
       seed: 1,
       prompts: 60,
       parameters: { cost: 1 },
+      ...(clustered && {
+        clusters: {
+          clusters: labels.map((_, cluster) => {
+            const terms = [evil, "ordinary term"];
+            return { cluster, terms, nearest: 12, silhouette: 0.125, purity: 0.5 };
+          }),
+        },
+      }),
       held_out: clustered ? null : { folds: 3, whole_sources: evaluation, all: evaluation },
     },
     files: { "router.onnx": file, "vocabulary.bin": file },
@@ -72,6 +79,7 @@ it("shows clusters with their sizes and terms", () => {
   const page = reportPage(manifestOf(["x", "x", "y"], true), set);
   expect(page).toContain("<h2>Clusters</h2>");
   expect(page).toContain("ordinary term");
+  expect(page).toContain('<td>0</td><td>10</td><td>12</td><td>0.13</td><td class="text">x (50.0 %)</td>');
   expect(page).not.toContain("<h2>Confusion</h2>");
 });
 

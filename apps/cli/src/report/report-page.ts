@@ -1,5 +1,6 @@
-import type { RouterClass, RouterManifest } from "@expert-router/classifier";
+import type { RouterManifest } from "@expert-router/classifier";
 import type { TrainingSet } from "../training/training-set.js";
+import { clusterSection } from "./cluster-section.js";
 import { sizeChart } from "./data-charts.js";
 import { summarizeData, type LabelSummary } from "./data-summary.js";
 import { heldOutSections } from "./held-out-sections.js";
@@ -8,11 +9,6 @@ import { pageStyle } from "./page-style.js";
 
 /** Sources named for one label. */
 const shownSources = 8;
-/** Clusters that the page lists one by one. */
-const shownClusters = 256;
-
-/** A class with what else its training may have written down. */
-type DescribedClass = RouterClass & { readonly terms?: readonly string[] | undefined };
 
 /** The training report as one HTML page: no script, nothing loaded, every text of the data escaped. */
 export function reportPage(manifest: RouterManifest, set: TrainingSet): string {
@@ -39,7 +35,7 @@ export function reportPage(manifest: RouterManifest, set: TrainingSet): string {
 <ul class="tiles">${tiles(manifest, judged)}</ul>
 <p class="note">${explainHeldOut(manifest)}</p>
 ${judged === undefined ? "" : heldOutSections(judged)}
-${clustered ? clusterSection(manifest.experts) : ""}
+${clustered ? clusterSection(manifest) : ""}
 ${dataSection(set)}
 <section><h2>Parameters</h2>
 <div class="scroll"><table><tbody>${Object.entries(training.parameters)
@@ -89,29 +85,6 @@ function explainHeldOut({ training }: RouterManifest): string {
   return whole.n === 0
     ? `All figures are of ${all.n} prompts in ${folds} folds, each left out row by row while the rest was trained on. No source could be left out whole, so expect less on prompts from elsewhere.`
     : `All figures are of ${whole.n} prompts in ${folds} folds, whose whole source was left out while the rest was trained on: what to expect on prompts from somewhere new. With all ${all.n} prompts, those of dominant sources left out row by row, accuracy is ${percent(all.accuracy)}.`;
-}
-
-function clusterSection(classes: readonly DescribedClass[]): string {
-  const labelled = classes.some(({ label }) => label !== null);
-  const terms = classes.some((of) => of.terms !== undefined);
-  const rows = [...classes]
-    .sort((a, b) => b.prompts - a.prompts)
-    .slice(0, shownClusters)
-    .map(
-      (of) =>
-        `<tr><td>${escapeHtml(of.name)}</td><td>${of.prompts}</td>${labelled ? `<td class="text">${escapeHtml(of.label ?? "–")}</td>` : ""}${terms ? `<td class="text">${escapeHtml((of.terms ?? []).join(", "))}</td>` : ""}</tr>`,
-    );
-  const more =
-    classes.length > shownClusters
-      ? `<p class="note">and ${classes.length - shownClusters} smaller ones</p>`
-      : "";
-  const chart = sizeChart(
-    classes.map(({ name, prompts }) => [name, prompts] as const),
-    "Prompts of every cluster",
-  );
-  return `<section><h2>Clusters</h2><p class="note">Sizes in training. Live prompts go to the nearest centre, so that live load can be less even.</p>
-<figure>${chart}</figure>
-<div class="scroll"><table><thead><tr><th>cluster</th><th>prompts</th>${labelled ? '<th class="text">commonest domain</th>' : ""}${terms ? '<th class="text">top terms</th>' : ""}</tr></thead><tbody>${rows.join("")}</tbody></table></div>${more}</section>`;
 }
 
 function dataSection(set: TrainingSet): string {
