@@ -38,7 +38,14 @@ export function classChart(perClass: Evaluation["per_class"]): string {
   });
   return drawChart(
     {
-      legend: { top: 0, left: 0, itemWidth: 12, itemHeight: 8, textStyle: { color: colours.faint } },
+      legend: {
+        top: 0,
+        left: 0,
+        itemGap: 20,
+        itemWidth: 12,
+        itemHeight: 8,
+        textStyle: { color: colours.faint },
+      },
       grid: { left: 8, right: 24, top: 34, bottom: 8, ...withLabels },
       xAxis: shareAxis,
       yAxis: {
