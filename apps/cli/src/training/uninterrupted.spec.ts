@@ -7,8 +7,8 @@ it("lets the work end before a signal ends the process", async () => {
   let done = false;
   try {
     await uninterrupted(async () => {
-      process.emit("SIGINT");
-      process.emit("SIGTERM");
+      process.emit("SIGINT", "SIGINT");
+      process.emit("SIGTERM", "SIGTERM");
       await Promise.resolve();
       expect(kill).not.toHaveBeenCalled();
       done = true;
