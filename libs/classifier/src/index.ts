@@ -1,3 +1,6 @@
+export * from "./clusters/cluster-count.js";
+export * from "./clusters/cluster-report.js";
+export * from "./clusters/paper-baseline.js";
 export * from "./cluster-training.js";
 export * from "./conversation.js";
 export * from "./decision-explanation.js";

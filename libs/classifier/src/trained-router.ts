@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { clusterCountSchema } from "./clusters/cluster-count.js";
+import { clusterReportSchema } from "./clusters/cluster-report.js";
 import { evaluationSchema } from "./evaluation.js";
 import type { RouterHead } from "./router-head.js";
 import type { Vocabulary } from "./vocabulary.js";
@@ -39,6 +41,8 @@ export const trainingReportSchema = z.object({
       ),
     })
     .nullable(),
+  clusters: clusterReportSchema.optional().describe("What each cluster holds; of routers by clusters."),
+  cluster_count: clusterCountSchema.optional().describe("How the number of clusters was chosen, if it was."),
 });
 export type TrainingReport = z.infer<typeof trainingReportSchema>;
 

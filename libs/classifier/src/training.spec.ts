@@ -29,11 +29,15 @@ function examples(perTheme: number): PromptExample[] {
 }
 
 function bytesOf(router: TrainedRouter): string {
-  const matrix: QuantizedMatrix =
-    router.head.kind === "linear" ? router.head.weights : router.head.projection;
+  const matrices: readonly QuantizedMatrix[] =
+    router.head.kind === "linear" ? router.head.weights : [router.head.projection];
   const rest =
     router.head.kind === "linear" ? [router.head.biases] : [router.head.centers, router.head.offsets];
-  const parts = [encodeVocabulary(router.vocabulary), matrix.bytes, matrix.scales, ...rest];
+  const parts = [
+    encodeVocabulary(router.vocabulary),
+    ...matrices.flatMap(({ bytes, scales }) => [bytes, scales]),
+    ...rest,
+  ];
   const hex = parts
     .map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString("base64"))
     .join();
@@ -64,7 +68,8 @@ describe("trainOnLabels", () => {
 });
 
 describe("trainOnClusters", () => {
-  const router = trainOnClusters(examples(60), 3, { seed: 1 });
+  const byCluster = { clusters: 3, classes: "clusters", seed: 1 } as const;
+  const router = trainOnClusters(examples(60), byCluster);
 
   it("finds the themes without being told", () => {
     expect(new Set(router.classes.map((of) => of.label))).toEqual(new Set(["chess", "cooking", "sailing"]));
@@ -72,16 +77,21 @@ describe("trainOnClusters", () => {
   });
 
   it("comes out the same to the last bit", () => {
-    expect(bytesOf(trainOnClusters(examples(60), 3, { seed: 1 }))).toBe(bytesOf(router));
+    expect(bytesOf(trainOnClusters(examples(60), byCluster))).toBe(bytesOf(router));
   });
 
-  it("lets no cluster grow above a quarter more than its share", () => {
+  it("gives every cluster its even share", () => {
     const skewed = [...examples(200).slice(0, 200), ...examples(20).slice(20)];
-    const sizes = trainOnClusters(skewed, 3, { seed: 1 }).classes.map((of) => of.prompts);
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(100);
+    expect(trainOnClusters(skewed, byCluster).classes.map((of) => of.prompts)).toEqual([80, 80, 80]);
+  });
+
+  it("measures the number of clusters if asked to", () => {
+    const { training, classes } = trainOnClusters(examples(80), { ...byCluster, clusters: "auto" });
+    expect(training.cluster_count!.picked).toBe(classes.length);
+    expect(training.parameters["clusters"]).toBe(classes.length);
   });
 
   it("asks for enough prompts", () => {
-    expect(() => trainOnClusters(examples(5), 3, { seed: 1 })).toThrow(/at least 30 prompts, there are 15/);
+    expect(() => trainOnClusters(examples(5), byCluster)).toThrow(/at least 30 prompts, there are 15/);
   });
 });

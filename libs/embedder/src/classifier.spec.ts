@@ -42,7 +42,7 @@ function expectedProbabilities({ vocabulary, head }: TrainedRouter, text: string
 
 const routers = {
   linear: trainOnLabels(samplePrompts(), { seed: 1 }),
-  centroids: trainOnClusters(samplePrompts(), 3, { seed: 1 }),
+  centroids: trainOnClusters(samplePrompts(), { clusters: 3, classes: "clusters", seed: 1 }),
 };
 const texts = [
   "bake the dough in the oven",

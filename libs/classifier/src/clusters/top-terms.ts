@@ -36,7 +36,7 @@ export function topTerms(
   for (const [word, of] of words) {
     const everywhere = counts.get(word)!;
     for (let cluster = 0; cluster < clusters; cluster++) {
-      if (of[cluster]! === 0) continue;
+      if (!of[cluster]) continue;
       const score = logOddsScore(of[cluster]!, totals[cluster]!, everywhere, all);
       if (score > 0) best[cluster]!.push({ word, score });
     }
