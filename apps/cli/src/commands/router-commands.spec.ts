@@ -85,7 +85,17 @@ describe("eval", () => {
   });
 
   it("judges clusters by the commonest domain of each", async () => {
-    await run(trainCommand(), "--input", at("prompts.jsonl"), "--output", at("clusters"), "--clusters", "2");
+    await run(
+      trainCommand(),
+      "--input",
+      at("prompts.jsonl"),
+      "--output",
+      at("clusters"),
+      "--clusters",
+      "2",
+      "--labels",
+      "none",
+    );
     const table = await run(evalCommand(), "--router", at("clusters"), "--input", at("prompts.jsonl"));
     expect(table).toMatch(/80 prompts: accuracy/);
     expect(table).toMatch(/cooking +40/);

@@ -217,6 +217,32 @@ describe("train on good input", () => {
     expect((await readArtifact(at("several"))).manifest.training.prompts).toBe(61);
   });
 
+  it("names clusters by the domains that some prompts have, unless told not to", async () => {
+    const few = lines.map((line, at) =>
+      at % 4 === 0 ? line : row((JSON.parse(line) as { text: string }).text),
+    );
+    await writeFile(at("few-labels.jsonl"), few.join("\n"));
+    const args = ["--input", at("few-labels.jsonl"), "--clusters", "4"];
+    await train(...args, "--output", at("named"));
+    expect((await readArtifact(at("named"))).manifest.experts.map(({ name }) => name)).toEqual([
+      "cooking",
+      "sailing",
+    ]);
+    expect(await readFile(at("named/report.html"), "utf8")).toMatch(
+      /<h2>Clusters<\/h2>.*words that mark it/s,
+    );
+    await train(...args, "--labels", "none", "--output", at("numbered"));
+    expect((await readArtifact(at("numbered"))).manifest.experts.map(({ name }) => name)).toEqual([
+      "0",
+      "1",
+      "2",
+      "3",
+    ]);
+    await expect(
+      train("--input", at("good.jsonl"), "--labels", "none", "--output", at("none")),
+    ).rejects.toThrow(/give --clusters K too/);
+  });
+
   it("writes the report beside the artifact, elsewhere, or not at all", async () => {
     const args = ["--input", at("good.jsonl"), "--output"];
     expect(await train(...args, at("a"))).toMatch(/report: .*a\/report\.html\n$/);

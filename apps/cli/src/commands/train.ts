@@ -19,8 +19,8 @@ interface TrainOptions {
   readonly output: string;
   readonly excludeSource: readonly string[];
   readonly onConflict: "refuse" | "drop";
-  readonly clusters?: number;
-  readonly labels?: "domain";
+  readonly clusters?: number | "auto";
+  readonly labels?: "domain" | "none";
   readonly embedder: string;
   readonly seed: number;
   /** A folder; true for that of the artifact, false for no page. */
@@ -33,8 +33,18 @@ export function trainCommand(): Command {
     .description("train a router from prompts: with their labels, or by clustering them")
     .requiredOption("--input <file...>", "prompts, .jsonl or .jsonl.gz: { text, domain?, source? } a line")
     .requiredOption("--output <dir>", "folder of the artifact; replaced once training has succeeded")
-    .addOption(new Option("--labels <field>", "learn this field").choices(["domain"]).conflicts("clusters"))
-    .addOption(new Option("--clusters <k>", "find this many clusters instead").argParser(integer(2, 1_024)))
+    .addOption(
+      new Option("--labels <field>", "learn this field; none leaves clusters without names").choices([
+        "domain",
+        "none",
+      ]),
+    )
+    .addOption(
+      new Option(
+        "--clusters <k>",
+        "find this many clusters, or auto; prompts with a domain name them",
+      ).argParser(clusterCount),
+    )
     .option("--embedder <kind>", "tfidf, or onnx:DIR for a sentence encoder", "tfidf")
     .addOption(
       new Option("--seed <n>", "same seed and input, same bytes")
@@ -56,7 +66,7 @@ Nothing is written unless training succeeds. Exit code 1: the input, its place b
 
 Examples:
   $ expert-router train --input prompts.jsonl more/*.jsonl.gz --output routers/mine
-  $ expert-router train --input prompts.jsonl --clusters 32 --output routers/mine --exclude-source forum,wiki`,
+  $ expert-router train --input prompts.jsonl --clusters auto --output routers/mine --exclude-source forum,wiki`,
     );
   return command.action(async (options: TrainOptions) => reportRouterErrors(command, () => train(options)));
 }
@@ -71,10 +81,15 @@ async function train(options: TrainOptions): Promise<void> {
         : `--embedder ${options.embedder}: neither tfidf nor onnx:DIR`,
     );
   }
+  if (options.labels === "none" && options.clusters === undefined)
+    throw new RouterError(
+      "training_data_insufficient",
+      "--labels none leaves nothing to learn: give --clusters K too",
+    );
   const output = resolve(options.output);
   await assertReplaceable(output);
   const set = await readTrainingSet(options.input, {
-    labelled: options.clusters === undefined,
+    domains: options.clusters === undefined ? "required" : options.labels === "none" ? "ignored" : "optional",
     excludedSources: options.excludeSource.flatMap((names) => names.split(",")).filter((name) => name !== ""),
     onConflict: options.onConflict,
   });
@@ -93,13 +108,14 @@ async function train(options: TrainOptions): Promise<void> {
   }
 }
 
-function trainOn(set: TrainingSet, { clusters, input, seed }: TrainOptions): TrainedRouter {
+function trainOn(set: TrainingSet, { clusters, labels, input, seed }: TrainOptions): TrainedRouter {
   const progress = new TrainingProgress(process.stderr);
   const training = { seed, onProgress: progress.update };
+  const classes = labels === undefined ? undefined : labels === "none" ? "clusters" : "labels";
   try {
     return clusters === undefined
       ? trainOnLabels(set.examples, training)
-      : trainOnClusters(set.examples, clusters, training);
+      : trainOnClusters(set.examples, { ...training, clusters, classes });
   } catch (error) {
     if (!(error instanceof RouterError)) throw error;
     throw new RouterError(error.code, `${input.join(", ")}: ${error.message}`, { cause: error });
@@ -132,6 +148,10 @@ function describeArtifact({ training, version, experts, embedder }: RouterManife
     );
   }
   return lines.join("");
+}
+
+function clusterCount(text: string): number | "auto" {
+  return text === "auto" ? text : integer(2, 1_024)(text);
 }
 
 function integer(least: number, most: number): (text: string) => number {

@@ -1,28 +1,18 @@
-import type { RouterManifest } from "@expert-router/classifier";
+import type { RouterClass, RouterManifest } from "@expert-router/classifier";
 import { sizeChart } from "./data-charts.js";
 import { escapeHtml, percent } from "./html-text.js";
 
 /** Clusters that the page lists one by one. */
 const shownClusters = 256;
 
-/** What training wrote down of a cluster beside its size; older artifacts have none of it. */
-interface ClusterDetail {
-  readonly cluster: number;
-  readonly terms: readonly string[];
-  readonly nearest: number;
-  readonly silhouette: number;
-  readonly purity: number | null;
-}
-
-type ClusteredTraining = RouterManifest["training"] & {
-  readonly clusters?: { readonly clusters: readonly ClusterDetail[] } | undefined;
-};
-
-/** Sizes of the clusters, and what each is about. */
-export function clusterSection(manifest: RouterManifest): string {
-  const training: ClusteredTraining = manifest.training;
-  const details = new Map(training.clusters?.clusters.map((of) => [String(of.cluster), of]));
-  const classes = [...manifest.experts].sort((a, b) => b.prompts - a.prompts);
+/** Sizes of the clusters, and what each is about. Older artifacts have no more than the sizes. */
+export function clusterSection({ training, experts }: RouterManifest): string {
+  const report = training.clusters;
+  const details = new Map(report?.clusters.map((of) => [String(of.cluster), of]));
+  const clusters: readonly RouterClass[] =
+    report?.clusters.map(({ cluster, prompts, label }) => ({ name: String(cluster), prompts, label })) ??
+    experts;
+  const classes = [...clusters].sort((a, b) => b.prompts - a.prompts);
   const labelled = classes.some(({ label }) => label !== null);
   const heads = [
     "<th>cluster</th><th>prompts</th>",
@@ -46,10 +36,19 @@ export function clusterSection(manifest: RouterManifest): string {
       ? `<p class="note">and ${classes.length - shownClusters} smaller ones</p>`
       : "";
   const chart = sizeChart(
-    classes.map(({ name, prompts }) => [name, prompts] as const),
-    "Prompts of every cluster",
+    classes.map(({ name, prompts }) => [name, details.get(name)?.nearest ?? prompts] as const),
+    details.size > 0 ? "Training prompts nearest to every centre" : "Prompts of every cluster",
   );
-  return `<section><h2>Clusters</h2><p class="note">Prompts: sizes in training, kept even. Live prompts go to the nearest centre, so that live load can be less even${details.size > 0 ? ": the training prompts that each centre would get are counted as live" : ""}.</p>
+  const choice = training.cluster_count;
+  const chosen =
+    choice === undefined
+      ? ""
+      : `<p class="note">${choice.picked} clusters, the best of ${choice.candidates.map(({ clusters: count, score }) => `${count} (${score.toFixed(2)})`).join(", ")} by silhouette, stability and explained variance.</p>`;
+  const explained =
+    details.size > 0
+      ? "Prompts: sizes in training, kept even. Live: training prompts nearest to each centre, as in the chart; live prompts go there too."
+      : "Sizes in training, kept even. Live prompts go to the nearest centre, so that live load can be less even.";
+  return `<section><h2>Clusters</h2>${chosen}<p class="note">${explained}</p>
 <figure>${chart}</figure>
 <div class="scroll"><table><thead><tr>${heads.join("")}</tr></thead><tbody>${rows.join("")}</tbody></table></div>${more}</section>`;
 }

@@ -35,7 +35,15 @@ function manifestOf(labels: readonly string[], clustered = false): RouterManifes
         clusters: {
           clusters: labels.map((_, cluster) => {
             const terms = [evil, "ordinary term"];
-            return { cluster, terms, nearest: 12, silhouette: 0.125, purity: 0.5 };
+            return {
+              cluster,
+              prompts: 10 + cluster,
+              label: labels[cluster],
+              terms,
+              nearest: 12,
+              silhouette: 0.125,
+              purity: 0.5,
+            };
           }),
         },
       }),

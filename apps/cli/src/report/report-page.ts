@@ -14,7 +14,7 @@ const shownSources = 8;
 export function reportPage(manifest: RouterManifest, set: TrainingSet): string {
   const { training, version } = manifest;
   const title = `Router ${version}`;
-  const clustered = manifest.head.kind === "centroids";
+  const clustered = training.method === "kmeans";
   const heldOut = training.held_out;
   const judged =
     heldOut === null ? undefined : heldOut.whole_sources.n > 0 ? heldOut.whole_sources : heldOut.all;
@@ -66,10 +66,11 @@ function tiles(
       figures.push([percent(judged.calibration.ece), "calibration error"]);
     if (judged.brier !== undefined) figures.push([judged.brier.toFixed(3), "Brier score"]);
   } else {
-    const sizes = manifest.experts.map(({ prompts }) => prompts);
+    const sizes = (manifest.training.clusters?.clusters ?? manifest.experts).map(({ prompts }) => prompts);
+    if (sizes.length !== manifest.experts.length) figures.push([String(sizes.length), "clusters"]);
     figures.push(
-      [String(Math.min(...sizes)), "prompts in the smallest"],
-      [String(Math.max(...sizes)), "prompts in the largest"],
+      [String(Math.min(...sizes)), "prompts in the smallest cluster"],
+      [String(Math.max(...sizes)), "prompts in the largest cluster"],
     );
   }
   return figures
@@ -80,7 +81,7 @@ function tiles(
 function explainHeldOut({ training }: RouterManifest): string {
   const heldOut = training.held_out;
   if (heldOut === null)
-    return "Without labels nothing is held out: 'expert-router eval' judges the router on prompts with domains.";
+    return "Nothing is held out of clustering: <code>expert-router eval</code> judges the router on prompts with domains.";
   const { whole_sources: whole, all, folds } = heldOut;
   return whole.n === 0
     ? `All figures are of ${all.n} prompts in ${folds} folds, each left out row by row while the rest was trained on. No source could be left out whole, so expect less on prompts from elsewhere.`

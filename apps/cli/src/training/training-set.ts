@@ -6,8 +6,8 @@ import { readPrompts } from "../commands/prompt-file.js";
 const shownPlaces = 5;
 
 export interface TrainingSetOptions {
-  /** Whether every prompt needs a domain, and one only. */
-  readonly labelled: boolean;
+  /** Whether every prompt needs a domain, some may have one, or none counts. */
+  readonly domains: "required" | "optional" | "ignored";
   /** Prompts of these sources are left out. */
   readonly excludedSources: readonly string[];
   /** What becomes of a text that stands with two domains. */
@@ -47,7 +47,9 @@ export async function readTrainingSet(
   const sources = new Set<string>();
   let [read, excluded, duplicates, conflicting] = [0, 0, 0, 0];
   for (const path of paths) {
-    for await (const { line, text, ...rest } of readPrompts(path, { domain: options.labelled })) {
+    for await (const { line, text, ...rest } of readPrompts(path, {
+      domain: options.domains === "required",
+    })) {
       read++;
       if (rest.source !== undefined) sources.add(rest.source);
       if (rest.source !== undefined && options.excludedSources.includes(rest.source)) {
@@ -60,7 +62,7 @@ export async function readTrainingSet(
       const place = `${path}:${line}`;
       if (row === undefined) {
         rows.set(key, { example, place, conflicting: false });
-      } else if (options.labelled && row.example.domain !== example.domain) {
+      } else if (options.domains !== "ignored" && contradict(row.example, example)) {
         conflicts.push(`${place} says '${example.domain}', ${row.place} '${row.example.domain}'`);
         conflicting += row.conflicting ? 1 : 2;
         row.conflicting = true;
@@ -77,6 +79,10 @@ export async function readTrainingSet(
   if (examples.length === 0)
     throw invalid(`${paths.join(", ")}: no prompt is left of ${read}; every one is excluded or in conflict`);
   return { examples, read, excluded, duplicates, conflicting };
+}
+
+function contradict(a: PromptExample, b: PromptExample): boolean {
+  return a.domain !== undefined && b.domain !== undefined && a.domain !== b.domain;
 }
 
 /** A source misspelt must not get into a router by accident. */
