@@ -218,7 +218,7 @@ describe("train on good input", () => {
   });
 
   it("names clusters by the domains that some prompts have, unless told not to", async () => {
-    const few = lines.map((line, at) =>
+    const few = lines.map((line, place) =>
       place % 4 === 0 ? line : row((JSON.parse(line) as { text: string }).text),
     );
     await writeFile(at("few-labels.jsonl"), few.join("\n"));
