@@ -34,3 +34,8 @@ export function exactExp(value: number): number {
   for (let step = Math.abs(exponent); step > 0; step--) scale *= factor;
   return sum * scale;
 }
+
+/** `base` > 0 to the power of `exponent`, to about 1e-13 relative. */
+export function exactPower(base: number, exponent: number): number {
+  return exactExp(exponent * exactLog(base));
+}

@@ -1,7 +1,10 @@
 import { CharacterClass, characterClasses, scriptOf } from "./character-class.js";
 
 /** Blocks of features, each brought to unit length by itself so that the many n-grams do not drown the words. */
-export const featureBlocks = ["words", "characters", "scripts"] as const;
+export const featureBlocks = ["words", "characters", "scripts", "meaning"] as const;
+
+/** Positions in {@link featureBlocks}. */
+export const Block = { words: 0, characters: 1, scripts: 2, meaning: 3 } as const;
 
 /** Length of the character n-grams, word edges included. */
 const gramSize = 4;
@@ -10,6 +13,7 @@ const wordSeed = 0x3c6ef372;
 const pairSeed = 0x1b873593;
 const gramSeed = 0x6a09e667;
 const scriptSeed = 0x510e527f;
+const meaningSeed = 0x2545f491;
 const numberToken = 0x30;
 
 /** One step of a 32-bit multiplicative hash (FNV-1a over UTF-16 units). */
@@ -21,6 +25,13 @@ function finish(hash: number): number {
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
   return (mixed ^ (mixed >>> 16)) >>> 0;
+}
+
+/** The hash under which the `meaning` block knows a lower-case word. */
+export function meaningHash(word: string): number {
+  let hash = wordSeed;
+  for (let index = 0; index < word.length; index++) hash = step(hash, word.charCodeAt(index));
+  return finish(hash ^ meaningSeed);
 }
 
 /**
@@ -59,7 +70,7 @@ export class FeatureScanner {
           : kind === CharacterClass.digit
             ? this.readNumber(stop - position)
             : this.readMark(code, stop - position);
-      this.push(finish(step(Math.imul(previous ^ pairSeed, 0x85ebca6b), token)), 0);
+      this.push(finish(step(Math.imul(previous ^ pairSeed, 0x85ebca6b), token)), Block.words);
       previous = token;
       position = stop;
     }
@@ -76,25 +87,26 @@ export class FeatureScanner {
       hash = step(hash, code);
     }
     this.token[size + 1] = 0x20;
-    this.push(finish(hash), 0);
+    this.push(finish(hash), Block.words);
+    this.push(finish(hash ^ meaningSeed), Block.meaning);
     this.pushGrams(size + 2);
     const script = scriptOf(this.token[1]!);
-    if (script !== 0) this.push(finish(step(scriptSeed, script)), 2);
+    if (script !== 0) this.push(finish(step(scriptSeed, script)), Block.scripts);
     return hash;
   }
 
   /** Every number is the same word, marked by its count of digits up to five. */
   private readNumber(digits: number): number {
-    this.push(finish(step(wordSeed, numberToken)), 0);
+    this.push(finish(step(wordSeed, numberToken)), Block.words);
     const hash = step(step(wordSeed, numberToken), Math.min(digits, 5));
-    this.push(finish(hash), 0);
+    this.push(finish(hash), Block.words);
     return step(wordSeed, numberToken);
   }
 
   /** A run of one punctuation mark is a word of its own; its length counts up to three. */
   private readMark(code: number, repeats: number): number {
     const hash = step(step(wordSeed, code), Math.min(repeats, 3));
-    this.push(finish(hash), 0);
+    this.push(finish(hash), Block.words);
     return hash;
   }
 
@@ -102,7 +114,7 @@ export class FeatureScanner {
     for (let start = 0; start + gramSize <= size; start++) {
       let hash = gramSeed;
       for (let index = start; index < start + gramSize; index++) hash = step(hash, this.token[index]!);
-      this.push(finish(hash), 1);
+      this.push(finish(hash), Block.characters);
     }
   }
 

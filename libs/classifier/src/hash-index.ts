@@ -25,14 +25,20 @@ export class HashIndex {
     return this.slots[this.placeOf(hash) + 1]! - 1;
   }
 
-  /** The number of `hash`; a new hash gets the next free number. */
+  /** The number of `hash`; a new hash gets the next free number, which is how many there are. */
   add(hash: number): number {
+    return this.put(hash, this.size);
+  }
+
+  /** The number of `hash`; a new hash gets `number`. */
+  put(hash: number, number: number): number {
     const place = this.placeOf(hash);
     if (this.slots[place + 1] !== 0) return this.slots[place + 1]! - 1;
     this.slots[place] = hash;
-    this.slots[place + 1] = ++this.size;
+    this.slots[place + 1] = number + 1;
+    this.size++;
     if (this.size > (this.mask + 1) * greatestLoad) this.double();
-    return this.size - 1;
+    return number;
   }
 
   /** Where the pair of `hash` is, or the free place where it belongs. */

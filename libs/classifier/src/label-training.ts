@@ -1,51 +1,66 @@
 import { classifiedText } from "./conversation.js";
 import { EvaluationTally, type Evaluation } from "./evaluation.js";
+import { readLabels } from "./label-reading.js";
 import { scoreRow, trainLinearSvm, type LinearModel } from "./linear-svm.js";
 import type { PromptExample } from "./prompt-example.js";
-import { quantize, type LinearHead } from "./router-head.js";
-import { RouterError } from "./router-error.js";
+import { linearHead } from "./router-head.js";
+import { weighRows } from "./row-weights.js";
 import { divideBySource, type SourceFolds } from "./source-folds.js";
-import { stackRows, type SparseRows } from "./sparse-rows.js";
+import type { SparseRows } from "./sparse-rows.js";
 import { fitTemperature, softmax } from "./temperature.js";
-import type { TrainedRouter, TrainingOptions } from "./trained-router.js";
+import type { TrainedRouter, TrainingOptions, TrainingReference } from "./trained-router.js";
+import { trainingMatrix, type TextEmbeddings } from "./training-matrix.js";
 import { learnVocabulary } from "./vocabulary.js";
+import type { WordVectors } from "./word-vectors.js";
 
-const heldOutFolds = 3;
-const cost = 1;
+const heldOutFolds = 5;
+/** Small on purpose, as the word vectors are to count beside features that could fit the training rows alone. */
+const cost = 0.15;
 /** Few on purpose: held-out accuracy falls again once the training rows are fitted closely. */
 const epochs = 4;
 const minTexts = 3;
 const maxFeaturesPerBlock = 120_000;
 /** Fewer prompts of a label cannot be divided into folds that teach anything. */
-const minPromptsPerLabel = 2 * heldOutFolds;
+const minPromptsPerLabel = 2 * 3;
+/** Length of an encoder's embedding beside blocks of length about 1, found by leaving whole sources out. */
+const embeddingWeight = 2;
+
+/** What a labelled router may stand on beside the words of its own prompts. */
+export interface LabelTrainingOptions extends TrainingOptions {
+  /** Word vectors for the `meaning` block. */
+  readonly words?: WordVectors | undefined;
+  /** Embeddings of the examples' {@link classifiedText}, row by row, by the encoder the router will use. */
+  readonly embeddings?: TextEmbeddings | undefined;
+}
 
 /**
- * Trains a router that knows the `domain` of prompts: tf-idf features and a linear support vector machine.
- * Cross-validation over whole sources gives the report and the temperature of the probabilities; the router
- * itself is then trained on every row.
+ * Trains a router that knows the `domain` of prompts: tf-idf features, word vectors, embeddings if there are any, and a
+ * linear support vector machine over all of them. Cross-validation over whole sources gives the report and the
+ * temperature of the probabilities; the router itself is then trained on every row.
  * @throws RouterError if there are fewer than two labels or too few prompts of one.
  */
-export function trainOnLabels(examples: readonly PromptExample[], options: TrainingOptions): TrainedRouter {
-  const { labels, truths } = readLabels(examples);
+export function trainOnLabels(
+  examples: readonly PromptExample[],
+  options: LabelTrainingOptions,
+): TrainedRouter {
+  const { words, embeddings } = options;
+  const { labels, truths } = readLabels(examples, minPromptsPerLabel);
+  const sources = examples.map((example) => example.source);
   const texts = examples.map((example) => classifiedText(example.text));
   options.onProgress?.("features", 0);
-  const vocabulary = learnVocabulary(texts, { minTexts, maxFeatures: maxFeaturesPerBlock });
-  const matrix = stackRows(
-    texts.map((text) => vocabulary.vectorize(text)),
-    vocabulary.size,
-  );
+  const vocabulary = learnVocabulary(texts, { minTexts, maxFeatures: maxFeaturesPerBlock, known: words });
+  const { firstMeaning } = vocabulary;
+  const vectors = texts.map((text) => vocabulary.vectorize(text));
+  const matrix = trainingMatrix({ vectors, firstMeaning, words, embeddings, embeddingWeight });
   options.onProgress?.("features", 1);
-  const folds = divideBySource(
-    truths,
-    examples.map((example) => example.source),
-    heldOutFolds,
-    options.seed,
-  );
+  const folds = divideBySource(truths, sources, heldOutFolds, options.seed);
+  const rowWeights = weighRows(truths, sources);
   const train = (rows: Int32Array, stage: string): LinearModel =>
     trainLinearSvm(matrix, truths, rows, labels.length, {
       cost,
       epochs,
       seed: options.seed,
+      rowWeights,
       onEpoch: (epoch) => options.onProgress?.(stage, epoch / epochs),
     });
   const scores = new Float64Array(truths.length * labels.length);
@@ -64,11 +79,12 @@ export function trainOnLabels(examples: readonly PromptExample[], options: Train
   options.onProgress?.("calibration", 0);
   const temperature = fitTemperature(scores, truths, labels.length);
   options.onProgress?.("calibration", 1);
+  const { heldOut, reference } = reportFolds({ folds, labels, truths, sources, scores, temperature });
   const model = train(Int32Array.from(truths.keys()), "training");
   const counts = labels.map((_, label) => truths.reduce((sum, truth) => sum + (truth === label ? 1 : 0), 0));
   return {
     vocabulary,
-    head: linearHead(model, temperature),
+    head: linearHead(model, { temperature, firstMeaning, words, embeddingWeight }),
     classes: labels.map((label, index) => ({ name: label, label, prompts: counts[index]! })),
     training: {
       method: "linear-svm",
@@ -78,35 +94,14 @@ export function trainOnLabels(examples: readonly PromptExample[], options: Train
         cost,
         epochs,
         min_texts: minTexts,
+        word_vectors: words?.words.length ?? 0,
+        embedding: embeddings?.dimensions ?? 0,
         temperature: Math.round(temperature * 10_000) / 10_000,
       },
-      held_out: reportFolds(folds, labels, truths, scores, temperature),
+      held_out: heldOut,
+      reference,
     },
   };
-}
-
-function readLabels(examples: readonly PromptExample[]): { labels: string[]; truths: Int32Array } {
-  const counts = new Map<string, number>();
-  for (const { domain } of examples) {
-    if (domain === undefined)
-      throw new RouterError("training_data_invalid", "a prompt has no 'domain' to learn");
-    counts.set(domain, (counts.get(domain) ?? 0) + 1);
-  }
-  const labels = [...counts.keys()].sort();
-  if (labels.length < 2)
-    throw new RouterError(
-      "training_data_insufficient",
-      `at least two labels are needed, there is only '${labels.join()}'`,
-    );
-  const rare = labels.filter((label) => counts.get(label)! < minPromptsPerLabel);
-  if (rare.length > 0) {
-    throw new RouterError(
-      "training_data_insufficient",
-      `at least ${minPromptsPerLabel} prompts of each label are needed; fewer: ${rare.join(", ")}`,
-    );
-  }
-  const order = new Map(labels.map((label, index) => [label, index]));
-  return { labels, truths: Int32Array.from(examples, (example) => order.get(example.domain!)!) };
 }
 
 function rowsWhere(folds: Int32Array, chosen: (fold: number) => boolean): Int32Array {
@@ -118,34 +113,39 @@ function scoreInto(model: LinearModel, matrix: SparseRows, rows: Int32Array, sco
     scoreRow(model, matrix, row, scores.subarray(row * model.classes, (row + 1) * model.classes));
 }
 
-function linearHead(model: LinearModel, temperature: number): LinearHead {
-  return {
-    kind: "linear",
-    weights: quantize(
-      model.weights.map((weight) => weight / temperature),
-      model.classes,
-    ),
-    biases: Float32Array.from(model.biases, (bias) => bias / temperature),
-  };
+interface HeldOutScores {
+  readonly folds: SourceFolds;
+  readonly labels: readonly string[];
+  readonly truths: Int32Array;
+  readonly sources: readonly (string | undefined)[];
+  /** One row of scores a prompt, by the model that had not seen its fold. */
+  readonly scores: Float64Array;
+  readonly temperature: number;
 }
 
-/** Figures of the rows whose whole source was held out, and of all rows. */
-function reportFolds(
-  folds: SourceFolds,
-  labels: readonly string[],
-  truths: Int32Array,
-  scores: Float64Array,
-  temperature: number,
-): { folds: number; whole_sources: Evaluation; all: Evaluation } {
+/** Figures of the rows whose whole source was held out, and of all rows; and what was predicted for them. */
+function reportFolds({ folds, labels, truths, sources, scores, temperature }: HeldOutScores): {
+  heldOut: { folds: number; whole_sources: Evaluation; all: Evaluation };
+  reference: TrainingReference;
+} {
   const all = new EvaluationTally(labels);
   const whole = new EvaluationTally(labels);
+  const tenths = Array<number>(10).fill(0);
+  const predictions = Array<number>(labels.length).fill(0);
   const probabilities = new Float64Array(labels.length);
   for (const [row, truth] of truths.entries()) {
     softmax(scores.subarray(row * labels.length, (row + 1) * labels.length), temperature, probabilities);
     const top = Math.max(...probabilities);
-    const predicted = probabilities.indexOf(top);
-    all.add(truth, predicted, top);
-    if (folds.whole[row] === 1) whole.add(truth, predicted, top);
+    tenths[Math.min(9, Math.floor(top * 10))]!++;
+    predictions[probabilities.indexOf(top)]!++;
+    all.addDistribution(truth, probabilities, sources[row]);
+    if (folds.whole[row] === 1) whole.addDistribution(truth, probabilities, sources[row]);
   }
-  return { folds: folds.count, whole_sources: whole.summarize(), all: all.summarize() };
+  return {
+    heldOut: { folds: folds.count, whole_sources: whole.summarize(), all: all.summarize() },
+    reference: {
+      confidence_histogram: tenths,
+      class_shares: predictions.map((count) => Math.round((count / truths.length) * 10_000) / 10_000),
+    },
+  };
 }

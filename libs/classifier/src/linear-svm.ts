@@ -13,6 +13,8 @@ export interface LinearSvmOptions {
   readonly cost: number;
   readonly epochs: number;
   readonly seed: number;
+  /** Importance of each row of the matrix, which multiplies `cost`; all 1 by default. */
+  readonly rowWeights?: Float64Array | undefined;
   readonly onEpoch?: ((epoch: number) => void) | undefined;
 }
 
@@ -39,7 +41,7 @@ export function trainLinearSvm(
   const squares = Float64Array.from(rows, (row) => rowSquare(matrix, row) + biasFeature * biasFeature);
   const order = Int32Array.from(rows.keys());
   const random = new SeededRandom(options.seed);
-  const diagonal = 0.5 / options.cost;
+  const diagonals = Float64Array.from(rows, (row) => 0.5 / (options.cost * (options.rowWeights?.[row] ?? 1)));
   const scores = new Float64Array(classes);
   const deltas = new Float64Array(classes);
   for (let epoch = 0; epoch < options.epochs; epoch++) {
@@ -47,6 +49,7 @@ export function trainLinearSvm(
     for (const at of order) {
       const row = rows[at]!;
       const label = labels[row]!;
+      const diagonal = diagonals[at]!;
       const start = matrix.starts[row]!;
       const stop = matrix.starts[row + 1]!;
       for (let c = 0; c < classes; c++) scores[c] = biases[c]! * biasFeature;

@@ -7,9 +7,27 @@ export const artifactFiles = ["router.onnx", "vocabulary.bin"] as const;
 export const manifestFile = "router.json";
 
 /** Layout of artifacts this version writes and reads. */
-export const artifactFormat = 1;
+export const artifactFormat = 2;
+
+/** Folder of an artifact with the sentence encoder it was trained with, if it was. */
+export const encoderFolder = "encoder";
 
 const fileSchema = z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/), bytes: z.int().positive() });
+
+/** How texts become the input of `router.onnx`. */
+const embedderSchema = z.strictObject({
+  kind: z.enum(["tfidf", "onnx"]).describe("onnx: a sentence encoder stands beside the features."),
+  features: z.int().positive(),
+  max_chars: z.int().positive(),
+  encoder: z
+    .strictObject({
+      name: z.string(),
+      dimensions: z.int().positive(),
+      max_tokens: z.int().positive(),
+      files: z.array(fileSchema.extend({ name: z.string().min(1) })).min(1),
+    })
+    .optional(),
+});
 
 /** `router.json`: what the artifact is, how it came about and what its files must hash to. */
 export const manifestSchema = z.strictObject({
@@ -18,11 +36,7 @@ export const manifestSchema = z.strictObject({
     .string()
     .min(1)
     .describe("Follows from the files' hashes: two artifacts of one version decide alike."),
-  embedder: z.strictObject({
-    kind: z.literal("tfidf"),
-    features: z.int().positive(),
-    max_chars: z.int().positive(),
-  }),
+  embedder: embedderSchema,
   head: z.strictObject({ kind: z.enum(["linear", "centroids"]) }),
   experts: z
     .array(routerClassSchema)

@@ -1,3 +1,6 @@
+import type { LinearModel } from "./linear-svm.js";
+import type { WordVectors } from "./word-vectors.js";
+
 /** A matrix of signed bytes with one scale a column: value[r, c] = bytes[r · columns + c] · scales[c]. */
 export interface QuantizedMatrix {
   readonly bytes: Int8Array;
@@ -6,10 +9,16 @@ export interface QuantizedMatrix {
   readonly columns: number;
 }
 
-/** Features → class probabilities by one linear function a class: softmax(x · weights + biases). Temperature included. */
+/**
+ * Features → class probabilities by one linear function a class: softmax(x · weights + e · dense + biases), x the
+ * features and e the encoder's embedding. Temperature included.
+ */
 export interface LinearHead {
   readonly kind: "linear";
-  readonly weights: QuantizedMatrix;
+  /** Parts of one matrix, one below the other; each has its own scales. */
+  readonly weights: readonly QuantizedMatrix[];
+  /** Embedding dimensions × classes; null without an encoder. */
+  readonly dense: Float32Array | null;
   readonly biases: Float32Array;
 }
 
@@ -41,4 +50,32 @@ export function quantize(values: Float32Array, columns: number): QuantizedMatrix
   for (let index = 0; index < values.length; index++)
     bytes[index] = Math.round(values[index]! / scales[index % columns]!);
   return { bytes, scales, rows: values.length / columns, columns };
+}
+
+/** How a model trained on a `trainingMatrix` becomes a head. */
+export interface LinearHeadParts {
+  readonly temperature: number;
+  /** Columns of the model up to here are features; those of `words` follow, then those of the encoder. */
+  readonly firstMeaning: number;
+  readonly words?: WordVectors | undefined;
+  /** Factor that the embeddings had in training. */
+  readonly embeddingWeight: number;
+}
+
+/** The head of a linear model: word vectors are folded into one row a word, the temperature into every weight. */
+export function linearHead(model: LinearModel, parts: LinearHeadParts): LinearHead {
+  const { temperature, firstMeaning, words, embeddingWeight } = parts;
+  const { classes } = model;
+  const cooled = model.weights.map((weight) => weight / temperature);
+  const plainEnd = firstMeaning * classes;
+  const meaningEnd = plainEnd + (words?.dimensions ?? 0) * classes;
+  const plain = quantize(cooled.subarray(0, plainEnd), classes);
+  const meaning = words && quantize(words.fold(cooled.subarray(plainEnd, meaningEnd), classes), classes);
+  const dense = cooled.subarray(meaningEnd).map((weight) => weight * embeddingWeight);
+  return {
+    kind: "linear",
+    weights: meaning === undefined ? [plain] : [plain, meaning],
+    dense: dense.length > 0 ? dense : null,
+    biases: Float32Array.from(model.biases, (bias) => bias / temperature),
+  };
 }

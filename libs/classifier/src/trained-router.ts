@@ -26,6 +26,16 @@ export const routerClassSchema = z.object({
 });
 export type RouterClass = z.infer<typeof routerClassSchema>;
 
+/** What a router said of the prompts it was judged on, for live traffic to be compared with. */
+export const trainingReferenceSchema = z.object({
+  confidence_histogram: z
+    .array(z.int())
+    .length(10)
+    .describe("Held-out prompts by the probability of the most probable class, in tenths."),
+  class_shares: z.array(z.number()).describe("Share of each class among the predictions, in their order."),
+});
+export type TrainingReference = z.infer<typeof trainingReferenceSchema>;
+
 /** How a router came about and what it reached on prompts it was not trained on. */
 export const trainingReportSchema = z.object({
   method: z.enum(["linear-svm", "kmeans"]),
@@ -41,6 +51,7 @@ export const trainingReportSchema = z.object({
       ),
     })
     .nullable(),
+  reference: trainingReferenceSchema.optional(),
   clusters: clusterReportSchema.optional().describe("What each cluster holds; of routers by clusters."),
   cluster_count: clusterCountSchema.optional().describe("How the number of clusters was chosen, if it was."),
 });

@@ -1,5 +1,5 @@
 import { exactLog } from "./exact-math.js";
-import { FeatureScanner, featureBlocks } from "./feature-scanner.js";
+import { Block, FeatureScanner, featureBlocks } from "./feature-scanner.js";
 import { HashIndex } from "./hash-index.js";
 import type { SparseVector } from "./sparse-rows.js";
 
@@ -9,7 +9,13 @@ const dampedCounts = Float64Array.from({ length: 256 }, (_, count) =>
 );
 
 /** Length of each block in a vector, found by leaving whole sources out. The squares need not add up to 1. */
-const blockWeights = [1, 1.5, 0.3] as const;
+const blockWeights = [1, 1.5, 0.3, 1] as const;
+
+/** Words that a router knows before it has seen a text: their hashes in the `meaning` block, and their weights. */
+export interface KnownWords {
+  readonly weights: Float32Array;
+  hashes(): Uint32Array;
+}
 
 /** The features a router knows: their hashes, blocks and inverse document frequencies. Ids are positions. */
 export class Vocabulary {
@@ -24,13 +30,20 @@ export class Vocabulary {
     readonly idf: Float32Array,
   ) {
     this.index = new HashIndex(hashes.length);
-    for (const hash of hashes) this.index.add(hash);
+    // Of two features with one hash the first is found; the place of every other stays what it is.
+    for (const [id, hash] of hashes.entries()) this.index.put(hash, id);
     this.counts = new Int32Array(hashes.length);
     this.touched = new Int32Array(hashes.length);
   }
 
   get size(): number {
     return this.hashes.length;
+  }
+
+  /** Id of the first feature of the `meaning` block, which comes last. */
+  get firstMeaning(): number {
+    const first = this.blocks.indexOf(Block.meaning);
+    return first < 0 ? this.size : first;
   }
 
   /** tf-idf of `text`: (1 + ln tf) · idf, every block brought to unit length and then scaled by its weight. */
@@ -68,11 +81,12 @@ export class Vocabulary {
 
 /**
  * Learns the vocabulary of a set of texts: every feature that stands in at least `minTexts` of them, the
- * commonest first up to `maxFeatures` a block. Smoothed idf: ln((1 + n) / (1 + df)) + 1.
+ * commonest first up to `maxFeatures` a block. Smoothed idf: ln((1 + n) / (1 + df)) + 1. The words of `known`
+ * come last, all of them, with their own weights: what they mean is known, whether or not a text holds them.
  */
 export function learnVocabulary(
   texts: readonly string[],
-  options: { minTexts: number; maxFeatures: number },
+  options: { minTexts: number; maxFeatures: number; known?: KnownWords | undefined },
 ): Vocabulary {
   const scanner = new FeatureScanner();
   const index = new HashIndex(1 << 20);
@@ -100,17 +114,28 @@ export function learnVocabulary(
   }
   const kept: number[] = [];
   for (const block of featureBlocks.keys()) {
+    if (block === Block.meaning) continue;
     const candidates: number[] = [];
     for (let id = 0; id < index.size; id++)
       if (blocks[id] === block && frequencies[id]! >= options.minTexts) candidates.push(id);
     candidates.sort((a, b) => frequencies[b]! - frequencies[a]! || hashes[a]! - hashes[b]!);
     kept.push(...candidates.slice(0, options.maxFeatures));
   }
-  return new Vocabulary(
-    Uint32Array.from(kept, (id) => hashes[id]!),
-    Uint8Array.from(kept, (id) => blocks[id]!),
-    Float32Array.from(kept, (id) => exactLog((1 + texts.length) / (1 + frequencies[id]!)) + 1),
-  );
+  const known = options.known?.hashes() ?? new Uint32Array();
+  const size = kept.length + known.length;
+  const learned = {
+    hashes: new Uint32Array(size),
+    blocks: new Uint8Array(size).fill(Block.meaning),
+    weights: new Float32Array(size),
+  };
+  for (const [at, id] of kept.entries()) {
+    learned.hashes[at] = hashes[id]!;
+    learned.blocks[at] = blocks[id]!;
+    learned.weights[at] = exactLog((1 + texts.length) / (1 + frequencies[id]!)) + 1;
+  }
+  learned.hashes.set(known, kept.length);
+  if (options.known !== undefined) learned.weights.set(options.known.weights, kept.length);
+  return new Vocabulary(learned.hashes, learned.blocks, learned.weights);
 }
 
 function grow<T extends Uint32Array | Uint8Array | Int32Array>(from: T, to: T): T {

@@ -4,8 +4,10 @@ import {
   type RouterManifest,
   type SparseVector,
   type Vocabulary,
+  type WeightedTerm,
 } from "@expert-router/classifier";
 import { readArtifact } from "./artifact-folder.js";
+import { SentenceEncoder } from "./encoder/index.js";
 import { graphNames } from "./router-graph.js";
 
 /** Probabilities of one text. */
@@ -28,8 +30,13 @@ const sessionOptions = {
   enableMemPattern: false,
 } as const;
 
+/** Words of a text whose part in its class is tried, and how many are named. */
+const maxTriedWords = 48;
+const maxNamedWords = 8;
+
 interface Waiting {
   readonly text: string;
+  readonly embedding: Float32Array | undefined;
   readonly resolve: (classification: Classification) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -49,6 +56,7 @@ export class Classifier {
   private constructor(
     private readonly session: InferenceSession,
     private readonly vocabulary: Vocabulary,
+    private readonly encoder: SentenceEncoder | undefined,
     readonly manifest: RouterManifest,
   ) {
     this.labels = manifest.experts.map((of) => of.name);
@@ -60,7 +68,7 @@ export class Classifier {
    * @throws RouterError saying which file is missing or broken, and how.
    */
   static async load(dir: string): Promise<Classifier> {
-    const { manifest, vocabulary, model } = await readArtifact(dir);
+    const { manifest, vocabulary, model, encoderDir } = await readArtifact(dir);
     let session: InferenceSession;
     try {
       session = await InferenceSession.create(model, sessionOptions);
@@ -71,18 +79,52 @@ export class Classifier {
         { cause },
       );
     }
-    const classifier = new Classifier(session, vocabulary, manifest);
-    await classifier.verifyOutput(dir);
+    const encoder = encoderDir === undefined ? undefined : await openEncoder(encoderDir, manifest);
+    const classifier = new Classifier(session, vocabulary, encoder, manifest);
+    try {
+      await classifier.verifyOutput(dir);
+    } catch (error) {
+      await classifier.close();
+      throw error;
+    }
     return classifier;
   }
 
   /** Classifies one text as it is; `classifiedText` shortens what is too long. */
   async classify(text: string): Promise<Classification> {
     if (this.closed) throw new Error("the classifier is closed");
-    return new Promise((resolve, reject) => {
-      this.waiting.push({ text, resolve, reject });
-      if (!this.busy) this.underWay = this.drain();
-    });
+    const embedding = await this.encoder?.encode([text]);
+    return this.enqueue(text, embedding);
+  }
+
+  /** Classifies several texts, together as far as one run of the model takes them. */
+  async classifyAll(texts: readonly string[]): Promise<Classification[]> {
+    if (this.closed) throw new Error("the classifier is closed");
+    const embeddings = await this.encoder?.encode(texts);
+    const size = this.encoder?.dimensions ?? 0;
+    return Promise.all(
+      texts.map((text, row) => this.enqueue(text, embeddings?.subarray(row * size, (row + 1) * size))),
+    );
+  }
+
+  /**
+   * The words of `text` that spoke for its most probable class, the strongest first: those without which the class
+   * loses most of its probability. Runs the model once a word, so it is for people who ask, not for every request.
+   */
+  async explain(text: string): Promise<WeightedTerm[]> {
+    const words = wordsOf(text);
+    const without = words.map((word) => text.replaceAll(new RegExp(`(?<!\\p{L})${word}(?!\\p{L})`, "giu"), " "));
+    const [whole, ...rest] = await this.classifyAll([text, ...without]);
+    const { probabilities } = whole!;
+    const best = probabilities.indexOf(Math.max(...probabilities));
+    return rest
+      .map((of, at) => ({
+        term: words[at]!,
+        weight: Math.round((probabilities[best]! - of.probabilities[best]!) * 10_000) / 10_000,
+      }))
+      .filter(({ weight }) => weight > 0)
+      .sort((a, b) => b.weight - a.weight)
+      .slice(0, maxNamedWords);
   }
 
   /** Waits for the calls under way and frees the session. */
@@ -90,17 +132,29 @@ export class Classifier {
     if (this.closed) return;
     this.closed = true;
     await this.underWay;
-    await this.session.release();
+    await Promise.all([this.session.release(), this.encoder?.close()]);
+  }
+
+  private async enqueue(text: string, embedding: Float32Array | undefined): Promise<Classification> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ text, embedding, resolve, reject });
+      if (!this.busy) this.underWay = this.drain();
+    });
   }
 
   /** `busy` falls in the same turn in which the queue is seen empty: a call made by a reader of the last batch starts a new drain. */
   private async drain(): Promise<void> {
     this.busy = true;
+    // Calls of the same turn join the first run.
+    await undefined;
     while (this.waiting.length > 0) {
       const batch = this.waiting.splice(0, maxBatch);
       try {
         const vectors = batch.map(({ text }) => this.vocabulary.vectorize(text));
-        const probabilities = await this.run(vectors);
+        const probabilities = await this.run(
+          vectors,
+          batch.map(({ embedding }) => embedding),
+        );
         const size = this.labels.length;
         for (const [row, { resolve }] of batch.entries()) {
           const of = probabilities.slice(row * size, (row + 1) * size);
@@ -114,7 +168,10 @@ export class Classifier {
   }
 
   /** One run of the model over `vectors`, padded to the longest with weight 0. */
-  private async run(vectors: readonly SparseVector[]): Promise<Float32Array> {
+  private async run(
+    vectors: readonly SparseVector[],
+    embeddings: readonly (Float32Array | undefined)[],
+  ): Promise<Float32Array> {
     const width = vectors.reduce((longest, vector) => Math.max(longest, vector.ids.length), 1);
     const ids = new Int32Array(vectors.length * width);
     const weights = new Float32Array(vectors.length * width);
@@ -122,16 +179,24 @@ export class Classifier {
       ids.set(vector.ids, row * width);
       weights.set(vector.weights, row * width);
     }
-    const outputs = await this.session.run({
+    const feeds: Record<string, Tensor> = {
       [graphNames.ids]: new Tensor("int32", ids, [vectors.length, width]),
       [graphNames.weights]: new Tensor("float32", weights, [vectors.length, 1, width]),
-    });
+    };
+    const size = this.encoder?.dimensions ?? 0;
+    if (size > 0) {
+      const rows = new Float32Array(vectors.length * size);
+      for (const [row, embedding] of embeddings.entries()) rows.set(embedding!, row * size);
+      feeds[graphNames.embedding] = new Tensor("float32", rows, [vectors.length, 1, size]);
+    }
+    const outputs = await this.session.run(feeds);
     return outputs[graphNames.probabilities]!.data as Float32Array;
   }
 
   private async verifyOutput(dir: string): Promise<void> {
     const last = { ids: Int32Array.of(this.vocabulary.size - 1), weights: Float32Array.of(1) };
-    const outputs = await this.run([last]).catch((cause: unknown) => {
+    const embedding = this.encoder && new Float32Array(this.encoder.dimensions);
+    const outputs = await this.run([last], [embedding]).catch((cause: unknown) => {
       throw new RouterError(
         "artifact_corrupt",
         `router.onnx of ${dir} does not fit its vocabulary: ${(cause as Error).message}`,
@@ -144,4 +209,21 @@ export class Classifier {
       `router.onnx of ${dir} gives ${outputs.length} probabilities, router.json names ${this.labels.length} classes`,
     );
   }
+}
+
+async function openEncoder(dir: string, manifest: RouterManifest): Promise<SentenceEncoder> {
+  const expected = manifest.embedder.encoder!;
+  const encoder = await SentenceEncoder.open(dir, { model: expected.name, maxTokens: expected.max_tokens });
+  if (encoder.dimensions === expected.dimensions) return encoder;
+  await encoder.close();
+  throw new RouterError(
+    "artifact_corrupt",
+    `the encoder in ${dir} has ${encoder.dimensions} dimensions, router.json says ${expected.dimensions}`,
+  );
+}
+
+/** Distinct words of a text, the longest first, as they may be put into a regular expression. */
+function wordsOf(text: string): string[] {
+  const words = new Set(text.toLowerCase().match(/\p{L}{2,40}/gu) ?? []);
+  return [...words].sort((a, b) => b.length - a.length).slice(0, maxTriedWords);
 }

@@ -1,8 +1,16 @@
 import onnxProto, { type onnx } from "onnx-proto";
 import type { QuantizedMatrix, RouterHead } from "@expert-router/classifier";
 
-/** Names of the model's inputs and output. `b` prompts, at most `l` features each; unused places have id 0 and weight 0. */
-export const graphNames = { ids: "ids", weights: "weights", probabilities: "probabilities" } as const;
+/**
+ * Names of the model's inputs and output. `b` prompts, at most `l` features each; unused places have id 0 and weight 0.
+ * `embedding` is there only for a router with a sentence encoder.
+ */
+export const graphNames = {
+  ids: "ids",
+  weights: "weights",
+  embedding: "embedding",
+  probabilities: "probabilities",
+} as const;
 
 /** ONNX versions of the graph: opset 15 is the newest of IR version 8, which `onnx-proto` describes. */
 const opset = 15;
@@ -12,16 +20,27 @@ const irVersion = 8;
 const { AttributeProto, ModelProto, TensorProto } = onnxProto.onnx;
 const { DataType } = TensorProto;
 
-/** The ONNX model of a head: sparse features (`ids` int32 [b, l], `weights` float [b, 1, l]) → `probabilities` float [b, 1, classes]. */
+/**
+ * The ONNX model of a head: sparse features (`ids` int32 [b, l], `weights` float [b, 1, l]), with an encoder also
+ * `embedding` float [b, 1, d] → `probabilities` float [b, 1, classes].
+ */
 export function encodeRouterGraph(head: RouterHead, producer: string): Uint8Array {
   const graph = new GraphBuilder();
-  const classes = head.kind === "linear" ? head.weights.columns : head.offsets.length;
+  const classes = head.kind === "linear" ? head.biases.length : head.offsets.length;
+  let dimensions = 0;
   if (head.kind === "linear") {
-    const sums = weightedRows(graph, head.weights);
+    let sums = weightedRows(graph, head.weights);
+    if (head.dense !== null) {
+      dimensions = head.dense.length / classes;
+      graph.constant("dense", DataType.FLOAT, [dimensions, classes], head.dense);
+      graph.node("MatMul", [graphNames.embedding, "dense"], "embedded");
+      graph.node("Add", [sums, "embedded"], "both");
+      sums = "both";
+    }
     graph.constant("biases", DataType.FLOAT, [classes], head.biases);
     graph.node("Add", [sums, "biases"], "scores");
   } else {
-    const projected = weightedRows(graph, head.projection);
+    const projected = weightedRows(graph, [head.projection]);
     graph.node("LpNormalization", [projected], "unit", { axis: -1, p: 2 });
     graph.constant("centers", DataType.FLOAT, [head.projection.columns, classes], head.centers);
     graph.node("MatMul", ["unit", "centers"], "products");
@@ -29,18 +48,22 @@ export function encodeRouterGraph(head: RouterHead, producer: string): Uint8Arra
     graph.node("Add", ["products", "offsets"], "scores");
   }
   graph.node("Softmax", ["scores"], graphNames.probabilities, { axis: -1 });
-  return graph.encode(producer, classes);
+  return graph.encode(producer, classes, dimensions);
 }
 
 /**
- * Adds Σ_l weights[b, 0, l] · matrix[ids[b, l]] and returns its name; [b, 1, columns]. The matrix is stored as bytes and
+ * Adds Σ_l weights[b, 0, l] · matrix[ids[b, l]] and returns its name; [b, 1, columns]. The matrix is stored in parts, as bytes, and
  * spelled out once, when the session folds its constants, so that a run gathers floats and has nothing to convert.
  */
-function weightedRows(graph: GraphBuilder, matrix: QuantizedMatrix): string {
-  graph.constant("bytes", DataType.INT8, [matrix.rows, matrix.columns], matrix.bytes);
-  graph.constant("scales", DataType.FLOAT, [matrix.columns], matrix.scales);
-  graph.node("Cast", ["bytes"], "steps", { to: DataType.FLOAT });
-  graph.node("Mul", ["steps", "scales"], "matrix");
+function weightedRows(graph: GraphBuilder, parts: readonly QuantizedMatrix[]): string {
+  const matrices = parts.map((part, index) => {
+    graph.constant(`bytes${index}`, DataType.INT8, [part.rows, part.columns], part.bytes);
+    graph.constant(`scales${index}`, DataType.FLOAT, [part.columns], part.scales);
+    graph.node("Cast", [`bytes${index}`], `steps${index}`, { to: DataType.FLOAT });
+    graph.node("Mul", [`steps${index}`, `scales${index}`], `matrix${index}`);
+    return `matrix${index}`;
+  });
+  graph.node("Concat", matrices, "matrix", { axis: 0 });
   graph.node("Gather", ["matrix", graphNames.ids], "gathered", { axis: 0 });
   graph.node("MatMul", [graphNames.weights, "gathered"], "sums");
   return "sums";
@@ -65,7 +88,7 @@ class GraphBuilder {
     this.nodes.push({ opType, input, output: [output], name: output, attribute });
   }
 
-  encode(producer: string, classes: number): Uint8Array {
+  encode(producer: string, classes: number, dimensions: number): Uint8Array {
     const model = ModelProto.create({
       irVersion,
       producerName: producer,
@@ -77,6 +100,7 @@ class GraphBuilder {
         input: [
           tensor(graphNames.ids, DataType.INT32, ["b", "l"]),
           tensor(graphNames.weights, DataType.FLOAT, ["b", 1, "l"]),
+          ...(dimensions > 0 ? [tensor(graphNames.embedding, DataType.FLOAT, ["b", 1, dimensions])] : []),
         ],
         output: [tensor(graphNames.probabilities, DataType.FLOAT, ["b", 1, classes])],
       },

@@ -3,24 +3,26 @@ import { join, relative, resolve } from "node:path";
 import { readModelSettings } from "@expert-router/config";
 import {
   benchmarkEncoder,
-  EncoderError,
   SentenceEncoder,
   type EncoderBenchmark,
   type EncoderLoad,
 } from "@expert-router/embedder";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { ModelHub } from "../models/model-hub.js";
 import { pullModel } from "../models/pull-model.js";
 import { PullProgressBar } from "../models/pull-progress.js";
+import { positive, reportEncoderErrors, withEncoderOptions, type EncoderOptions } from "./encoder-options.js";
+import { distilCommand } from "./models-distil.js";
 
 /** `expert-router models` */
 export function modelsCommand(): Command {
   return new Command("models")
-    .description("fetch, examine and measure sentence encoders")
+    .description("fetch, examine, measure and distil sentence encoders")
     .addCommand(pullCommand())
     .addCommand(listCommand())
     .addCommand(checkCommand())
-    .addCommand(benchCommand());
+    .addCommand(benchCommand())
+    .addCommand(distilCommand());
 }
 
 interface PullOptions {
@@ -80,13 +82,6 @@ function listCommand(): Command {
   });
 }
 
-interface EncoderOptions {
-  readonly file?: string;
-  readonly maxTokens?: number;
-  readonly threads?: number;
-  readonly sessions?: number;
-}
-
 function checkCommand(): Command {
   const command = withEncoderOptions(
     new Command("check").description("open an encoder and say what it is").argument("<dir>", "its folder"),
@@ -144,14 +139,6 @@ function benchCommand(): Command {
   );
 }
 
-function withEncoderOptions(command: Command): Command {
-  return command
-    .option("--file <path>", "the model to take, such as onnx/model_quantized.onnx")
-    .option("--max-tokens <n>", "tokens of a text that are read", positive)
-    .option("--threads <n>", "threads that compute", positive)
-    .option("--sessions <n>", "sessions that share the threads", positive);
-}
-
 function benchmarkTable({ model, dimensions, one, many, ratio }: EncoderBenchmark): string {
   const row = (of: EncoderLoad) => [
     of.in_flight,
@@ -172,19 +159,4 @@ function benchmarkTable({ model, dimensions, one, many, ratio }: EncoderBenchmar
     `${many.in_flight} in flight over one: ${ratio}`,
     "",
   ].join("\n");
-}
-
-async function reportEncoderErrors(command: Command, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof EncoderError)) throw error;
-    command.error(`error: ${error.message}`, { code: error.code, exitCode: 1 });
-  }
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= 10_000) return value;
-  throw new InvalidArgumentError("must be a whole number from 1 to 10000");
 }

@@ -1,13 +1,6 @@
 /** Prompts of a JSON Lines file, streamed: `.jsonl`, or `.jsonl.gz` decompressed on the way. */
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
-import { pipeline } from "node:stream";
-import { createGunzip } from "node:zlib";
 import { promptExampleSchema, RouterError, type PromptExample } from "@expert-router/classifier";
-import { LineError, splitLines } from "./json-lines.js";
-
-/** More prompts than fit the memory of a training run; beyond, a sample serves as well. */
-const maxPrompts = 2_000_000;
+import { readLines } from "./line-file.js";
 
 /** Fields that a command cannot do without. */
 export interface RequiredFields {
@@ -26,59 +19,8 @@ export interface PromptLine extends PromptExample {
  */
 export async function* readPrompts(path: string, required: RequiredFields): AsyncGenerator<PromptLine> {
   if (!/\.jsonl(\.gz)?$/.test(path)) throw invalid(`${path}: neither .jsonl nor .jsonl.gz`);
-  await assertReadable(path);
-  let failure: Error | undefined;
-  const file = createReadStream(path);
-  const onEnd = (error: Error | null): void => void (failure ??= error ?? undefined);
-  const bytes = path.endsWith(".gz") ? pipeline(file, createGunzip(), onEnd) : file.on("error", onEnd);
-  let line = 0;
-  let found = 0;
-  try {
-    for await (const text of splitLines(bytes)) {
-      line++;
-      if (text.trim() === "") continue;
-      if (++found > maxPrompts) throw invalid(`${path}:${line}: more than ${maxPrompts} prompts`);
-      yield { ...parsePrompt(text, `${path}:${line}`, required), line };
-    }
-  } catch (error) {
-    failure ??= error as Error;
-  } finally {
-    file.destroy();
-  }
-  if (failure !== undefined) throw explained(failure, path, line);
-  if (found === 0) throw invalid(`${path}: holds no prompts`);
-}
-
-/** Says what a path is that is no file; gives the one mistaken for plain text away by its first bytes. */
-async function assertReadable(path: string): Promise<void> {
-  const file = await open(path).catch((cause: NodeJS.ErrnoException) => {
-    throw invalid(
-      cause.code === "ENOENT"
-        ? `${path}: there is no such file`
-        : `${path}: cannot be read (${cause.message})`,
-      cause,
-    );
-  });
-  try {
-    const stats = await file.stat();
-    if (stats.isDirectory()) throw invalid(`${path}: is a folder, not a file`);
-    if (!stats.isFile()) return;
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0);
-    const packed = bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
-    if (packed && !path.endsWith(".gz")) throw invalid(`${path}: is gzip data; name it ${path}.gz`);
-    if (bytesRead > 0 && !packed && path.endsWith(".gz")) throw invalid(`${path}: is not gzip data`);
-  } finally {
-    await file.close();
-  }
-}
-
-function explained(failure: Error, path: string, lines: number): RouterError {
-  if (failure instanceof RouterError) return failure;
-  if (failure instanceof LineError) return invalid(`${path}:${failure.line}: ${failure.message}`, failure);
-  const where = lines === 0 ? "" : ` after line ${lines}`;
-  const what =
-    "code" in failure && String(failure.code).startsWith("Z_") ? "damaged gzip data" : "cannot be read";
-  return invalid(`${path}: ${what}${where} (${failure.message})`, failure);
+  for await (const { text, line } of readLines(path, "prompts"))
+    yield { ...parsePrompt(text, `${path}:${line}`, required), line };
 }
 
 function parsePrompt(line: string, place: string, required: RequiredFields): PromptExample {

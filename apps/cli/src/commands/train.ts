@@ -7,7 +7,8 @@ import {
   type RouterManifest,
   type TrainedRouter,
 } from "@expert-router/classifier";
-import { writeArtifact } from "@expert-router/embedder";
+import { loadEnglishWordVectors, writeArtifact } from "@expert-router/embedder";
+import { openTrainingEncoder, type TrainingEncoder } from "../training/training-encoder.js";
 import { assertReplaceable } from "../training/output-folder.js";
 import { readTrainingSet, type TrainingSet } from "../training/training-set.js";
 import { uninterrupted } from "../training/uninterrupted.js";
@@ -72,15 +73,7 @@ Examples:
 }
 
 async function train(options: TrainOptions): Promise<void> {
-  if (options.embedder !== "tfidf") {
-    const known = options.embedder.startsWith("onnx:");
-    throw new RouterError(
-      "artifact_unsupported",
-      known
-        ? "--embedder onnx:DIR is not available yet: use tfidf"
-        : `--embedder ${options.embedder}: neither tfidf nor onnx:DIR`,
-    );
-  }
+  const encoderDir = readEmbedder(options);
   if (options.labels === "none" && options.clusters === undefined)
     throw new RouterError(
       "training_data_insufficient",
@@ -94,8 +87,14 @@ async function train(options: TrainOptions): Promise<void> {
     onConflict: options.onConflict,
   });
   process.stderr.write(`${describeSet(set)}\n`);
-  const router = trainOn(set, options);
-  const manifest = await uninterrupted(() => writeArtifact(output, router));
+  const encoder = encoderDir === undefined ? undefined : await openTrainingEncoder(encoderDir);
+  let manifest: RouterManifest;
+  try {
+    const router = await trainOn(set, options, encoder);
+    manifest = await uninterrupted(() => writeArtifact(output, router, encoder));
+  } finally {
+    await encoder?.close();
+  }
   process.stdout.write(describeArtifact(manifest, options.output));
   if (options.report !== false) {
     const dir = options.report === true ? output : resolve(options.report as string);
@@ -108,13 +107,32 @@ async function train(options: TrainOptions): Promise<void> {
   }
 }
 
-function trainOn(set: TrainingSet, { clusters, labels, input, seed }: TrainOptions): TrainedRouter {
+/** The folder of the encoder, if one is asked for. */
+function readEmbedder({ embedder, clusters }: TrainOptions): string | undefined {
+  if (embedder === "tfidf") return undefined;
+  const dir = /^onnx:(.+)$/.exec(embedder)?.[1];
+  if (dir === undefined)
+    throw new RouterError("artifact_unsupported", `--embedder ${embedder}: neither tfidf nor onnx:DIR`);
+  if (clusters !== undefined)
+    throw new RouterError(
+      "artifact_unsupported",
+      "--clusters stands on the built-in features: leave --embedder out",
+    );
+  return resolve(dir);
+}
+
+async function trainOn(
+  set: TrainingSet,
+  { clusters, labels, input, seed }: TrainOptions,
+  encoder: TrainingEncoder | undefined,
+): Promise<TrainedRouter> {
   const progress = new TrainingProgress(process.stderr);
-  const training = { seed, onProgress: progress.update };
+  const training = { seed, onProgress: progress.update, words: await loadEnglishWordVectors() };
   const classes = labels === undefined ? undefined : labels === "none" ? "clusters" : "labels";
   try {
+    const embeddings = await encoder?.embed(set.examples, progress.update);
     return clusters === undefined
-      ? trainOnLabels(set.examples, training)
+      ? trainOnLabels(set.examples, { ...training, embeddings })
       : trainOnClusters(set.examples, { ...training, clusters, classes });
   } catch (error) {
     if (!(error instanceof RouterError)) throw error;
