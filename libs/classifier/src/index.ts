@@ -20,6 +20,7 @@ export {
   reliabilitySchema,
 } from "./reliability.js";
 export * from "./robustness/index.js";
+export * from "./quantized-matrix.js";
 export * from "./router-error.js";
 export * from "./router-head.js";
 export * from "./sparse-rows.js";

@@ -1,13 +1,6 @@
 import type { LinearModel } from "./linear-svm.js";
+import { quantize, type QuantizedMatrix } from "./quantized-matrix.js";
 import type { WordVectors } from "./word-vectors.js";
-
-/** A matrix of signed bytes with one scale a column: value[r, c] = bytes[r · columns + c] · scales[c]. */
-export interface QuantizedMatrix {
-  readonly bytes: Int8Array;
-  readonly scales: Float32Array;
-  readonly rows: number;
-  readonly columns: number;
-}
 
 /**
  * Features → class probabilities by one linear function a class: softmax(x · weights + e · dense + biases), x the
@@ -37,20 +30,6 @@ export interface CentroidHead {
 
 /** What stands between features and probabilities. */
 export type RouterHead = LinearHead | CentroidHead;
-
-/** Rounds every column to 255 steps of its greatest absolute value. */
-export function quantize(values: Float32Array, columns: number): QuantizedMatrix {
-  const scales = new Float32Array(columns);
-  for (let index = 0; index < values.length; index++) {
-    scales[index % columns] = Math.max(scales[index % columns]!, Math.abs(values[index]!));
-  }
-  for (let column = 0; column < columns; column++)
-    scales[column] = scales[column] === 0 ? 1 : scales[column]! / 127;
-  const bytes = new Int8Array(values.length);
-  for (let index = 0; index < values.length; index++)
-    bytes[index] = Math.round(values[index]! / scales[index % columns]!);
-  return { bytes, scales, rows: values.length / columns, columns };
-}
 
 /** How a model trained on a `trainingMatrix` becomes a head. */
 export interface LinearHeadParts {

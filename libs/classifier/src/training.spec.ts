@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { trainOnClusters } from "./cluster-training.js";
 import { trainOnLabels } from "./label-training.js";
 import type { PromptExample } from "./prompt-example.js";
-import type { QuantizedMatrix } from "./router-head.js";
+import type { QuantizedMatrix } from "./quantized-matrix.js";
 import { SeededRandom } from "./seeded-random.js";
 import { encodeVocabulary } from "./vocabulary-file.js";
 import type { TrainedRouter } from "./trained-router.js";

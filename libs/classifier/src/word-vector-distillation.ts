@@ -1,6 +1,6 @@
 import { meanRow, principalDirections, projectOnto, subtractRow } from "./principal-directions.js";
 import { RouterError } from "./router-error.js";
-import { quantize } from "./router-head.js";
+import { quantize } from "./quantized-matrix.js";
 import { stackRows } from "./sparse-rows.js";
 import type { WordList } from "./word-list.js";
 import { fitWordVectors } from "./word-vector-fit.js";

@@ -1,5 +1,5 @@
 import { Block, meaningHash } from "./feature-scanner.js";
-import type { QuantizedMatrix } from "./router-head.js";
+import type { QuantizedMatrix } from "./quantized-matrix.js";
 import { RouterError } from "./router-error.js";
 import type { SparseVector } from "./sparse-rows.js";
 import { Vocabulary } from "./vocabulary.js";

@@ -1,4 +1,4 @@
-import { quantize, type QuantizedMatrix } from "../router-head.js";
+import { quantize, type QuantizedMatrix } from "../quantized-matrix.js";
 import { SeededRandom } from "../seeded-random.js";
 import type { SparseVector } from "../sparse-rows.js";
 import { leadingSubspace, projectRows } from "../subspace.js";
