@@ -19,10 +19,10 @@ describe("HashIndex", () => {
       }),
     );
   });
-});
 
-test("a hash that is put twice keeps its first number, and later ones keep theirs", () => {
-  const index = new HashIndex(4);
-  for (const [number, hash] of [7, 9, 7, 11].entries()) index.put(hash, number);
-  expect([7, 9, 11].map((hash) => index.get(hash))).toEqual([0, 1, 3]);
+  it("a hash that is put twice keeps its first number, and later ones keep theirs", () => {
+    const index = new HashIndex(4);
+    for (const [number, hash] of [7, 9, 7, 11].entries()) index.put(hash, number);
+    expect([7, 9, 11].map((hash) => index.get(hash))).toEqual([0, 1, 3]);
+  });
 });

@@ -68,7 +68,7 @@ describe("readArtifact", () => {
       [
         "artifact_unsupported",
         broken("newer", "router.json", (bytes) =>
-          new TextDecoder().decode(bytes).replace('"format": 1', '"format": 2'),
+          new TextDecoder().decode(bytes).replace('"format": 2', '"format": 3'),
         ),
         /train again/,
       ],

@@ -51,6 +51,8 @@ export class Classifier {
   private readonly waiting: Waiting[] = [];
   private busy = false;
   private underWay: Promise<void> = Promise.resolve();
+  /** Calls whose texts are with the encoder. */
+  private readonly encoding = new Set<Promise<unknown>>();
   private closed = false;
 
   private constructor(
@@ -93,18 +95,24 @@ export class Classifier {
   /** Classifies one text as it is; `classifiedText` shortens what is too long. */
   async classify(text: string): Promise<Classification> {
     if (this.closed) throw new Error("the classifier is closed");
-    const embedding = await this.encoder?.encode([text]);
-    return this.enqueue(text, embedding);
+    if (this.encoder === undefined) return this.enqueue(text, undefined);
+    return this.encoded(this.encoder.encode([text]).then(async (embedding) => this.enqueue(text, embedding)));
   }
 
   /** Classifies several texts, together as far as one run of the model takes them. */
   async classifyAll(texts: readonly string[]): Promise<Classification[]> {
     if (this.closed) throw new Error("the classifier is closed");
-    const embeddings = await this.encoder?.encode(texts);
-    const size = this.encoder?.dimensions ?? 0;
-    return Promise.all(
-      texts.map((text, row) => this.enqueue(text, embeddings?.subarray(row * size, (row + 1) * size))),
-    );
+    const { encoder } = this;
+    if (encoder === undefined) return Promise.all(texts.map(async (text) => this.enqueue(text, undefined)));
+    const size = encoder.dimensions;
+    const classified = encoder
+      .encode(texts)
+      .then(async (rows) =>
+        Promise.all(
+          texts.map(async (text, row) => this.enqueue(text, rows.subarray(row * size, (row + 1) * size))),
+        ),
+      );
+    return this.encoded(classified);
   }
 
   /**
@@ -131,8 +139,19 @@ export class Classifier {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
+    await Promise.allSettled(this.encoding);
     await this.underWay;
     await Promise.all([this.session.release(), this.encoder?.close()]);
+  }
+
+  /** Remembers a call until it is answered, so that closing waits for it. */
+  private async encoded<Result>(call: Promise<Result>): Promise<Result> {
+    this.encoding.add(call);
+    try {
+      return await call;
+    } finally {
+      this.encoding.delete(call);
+    }
   }
 
   private async enqueue(text: string, embedding: Float32Array | undefined): Promise<Classification> {

@@ -45,9 +45,14 @@ describe("train", () => {
     expect(await readFile(join(at("router"), "router.json"))).toEqual(before);
   });
 
-  it("says what is not there yet", async () => {
+  it("says which encoder it cannot use", async () => {
     const args = ["--input", at("prompts.jsonl"), "--output", at("x"), "--embedder", "onnx:minilm"];
-    await expect(run(trainCommand(), ...args)).rejects.toThrow(/not available yet/);
+    await expect(run(trainCommand(), ...args)).rejects.toThrow(/no encoder at .*minilm/);
+    args[args.length - 1] = "word2vec";
+    await expect(run(trainCommand(), ...args)).rejects.toThrow(/neither tfidf nor onnx:DIR/);
+    args.push("--clusters", "4");
+    args[args.indexOf("word2vec")] = "onnx:minilm";
+    await expect(run(trainCommand(), ...args)).rejects.toThrow(/built-in features/);
     await expect(
       run(trainCommand(), "--input", "a.jsonl", "--output", "b", "--clusters", "1"),
     ).rejects.toThrow(/whole number from 2/);
