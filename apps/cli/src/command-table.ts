@@ -36,6 +36,10 @@ export const commandTable = {
     description: "measure a router on prompts with labels",
     load: async () => (await import("./commands/eval.js")).evalCommand(),
   },
+  validate: {
+    description: "compare methods of training on sources left out whole",
+    load: async () => (await import("./commands/validate.js")).validateCommand(),
+  },
   router: {
     description: "deploy, try out, roll back and watch versions of the router",
     load: async () => (await import("./commands/router.js")).routerCommand(),

@@ -8,8 +8,10 @@ import {
   type TrainedRouter,
 } from "@expert-router/classifier";
 import { loadEnglishWordVectors, writeArtifact } from "@expert-router/embedder";
+import { readSeedPrompts } from "../training/seed-prompts.js";
 import { openTrainingEncoder, type TrainingEncoder } from "../training/training-encoder.js";
 import { assertReplaceable } from "../training/output-folder.js";
+import { describeSet } from "../training/describe-set.js";
 import { readTrainingSet, type TrainingSet } from "../training/training-set.js";
 import { uninterrupted } from "../training/uninterrupted.js";
 import { reportRouterErrors } from "./router-failure.js";
@@ -24,6 +26,8 @@ interface TrainOptions {
   readonly labels?: "domain" | "none";
   readonly embedder: string;
   readonly seed: number;
+  /** Whether the project's own prompts of the same domains are trained on too. */
+  readonly seeds: boolean;
   /** A folder; true for that of the artifact, false for no page. */
   readonly report: string | boolean;
 }
@@ -53,6 +57,7 @@ export function trainCommand(): Command {
         .default(1),
     )
     .option("--exclude-source <name...>", "leave out prompts of these sources; several with commas", [])
+    .option("--no-seeds", "do not add the project's own prompts, even if all domains are theirs")
     .addOption(
       new Option("--on-conflict <what>", "a text with two domains: refuse the input, or drop the text")
         .choices(["refuse", "drop"])
@@ -81,12 +86,13 @@ async function train(options: TrainOptions): Promise<void> {
     );
   const output = resolve(options.output);
   await assertReplaceable(output);
-  const set = await readTrainingSet(options.input, {
+  let set = await readTrainingSet(options.input, {
     domains: options.clusters === undefined ? "required" : options.labels === "none" ? "ignored" : "optional",
     excludedSources: options.excludeSource.flatMap((names) => names.split(",")).filter((name) => name !== ""),
     onConflict: options.onConflict,
   });
   process.stderr.write(`${describeSet(set)}\n`);
+  if (options.seeds && options.clusters === undefined) set = await withSeeds(set);
   const encoder = encoderDir === undefined ? undefined : await openTrainingEncoder(encoderDir);
   let manifest: RouterManifest;
   try {
@@ -105,6 +111,19 @@ async function train(options: TrainOptions): Promise<void> {
       `report: ${join(options.report === true ? options.output : (options.report as string), "report.html")}\n`,
     );
   }
+}
+
+/** The set with the seed prompts of its domains, if it has no other domains; those it holds already are not added again. */
+async function withSeeds(set: TrainingSet): Promise<TrainingSet> {
+  const domains = new Set(set.examples.flatMap(({ domain }) => (domain === undefined ? [] : [domain])));
+  const seeds = await readSeedPrompts(domains);
+  const held = new Set(set.examples.map(({ text }) => text));
+  const added = seeds.examples.filter(({ text }) => !held.has(text));
+  if (added.length === 0) return set;
+  process.stderr.write(
+    `${added.length} seed prompts of the same ${domains.size} domains added; --no-seeds leaves them out\n`,
+  );
+  return { ...set, examples: [...set.examples, ...added] };
 }
 
 /** The folder of the encoder, if one is asked for. */
@@ -140,18 +159,6 @@ async function trainOn(
   } finally {
     progress.stop();
   }
-}
-
-function describeSet({ examples, read, excluded, duplicates, conflicting }: TrainingSet): string {
-  const left = [
-    [duplicates, "duplicates"],
-    [excluded, "of excluded sources"],
-    [conflicting, "with several domains"],
-  ] as const;
-  const reasons = left.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-  return reasons.length === 0
-    ? `${read} prompts read`
-    : `${read} prompts read, ${examples.length} kept; left out: ${reasons.join(", ")}`;
 }
 
 function describeArtifact({ training, version, experts, embedder }: RouterManifest, output: string): string {
