@@ -26,15 +26,8 @@ describe("readWordList", () => {
   });
 
   it("keeps the commoner of two words with one hash, so that ids stay positions", () => {
-    const letters = "abcdefghijklmnopqrstuvwxyz";
-    const word = (n: number): string => (n < 26 ? letters[n]! : word(Math.floor(n / 26) - 1) + letters[n % 26]!);
-    const byHash = new Map<number, string>();
-    let pair: [string, string] | undefined;
-    for (let n = 0; pair === undefined; n++) {
-      const other = byHash.get(meaningHash(word(n)));
-      if (other === undefined) byHash.set(meaningHash(word(n)), word(n));
-      else pair = [other, word(n)];
-    }
+    const pair = ["reserve", "photographing"] as const;
+    expect(meaningHash(pair[0])).toBe(meaningHash(pair[1]));
     expect(readWordList([...pair, "last"], 3)).toMatchObject({ words: [pair[0], "last"], leftOut: 1 });
   });
 });

@@ -19,7 +19,10 @@ function encoderCase() {
   });
   const encode = (text: string): number[] => {
     const found = text.split(" ").map((word) => hidden[names.indexOf(word)]!);
-    return Array.from({ length: width }, (_, d) => 3 + found.reduce((sum, of) => sum + of[d]!, 0) / found.length);
+    return Array.from(
+      { length: width },
+      (_, d) => 3 + found.reduce((sum, of) => sum + of[d]!, 0) / found.length,
+    );
   };
   return {
     list,

@@ -6,7 +6,8 @@ import { fitWordVectors, type WordVectorProblem } from "./word-vector-fit.js";
 const words = 40;
 const dimensions = 6;
 const random = new SeededRandom(3);
-const values = (count: number): Float32Array => Float32Array.from({ length: count }, () => random.next() - 0.5);
+const values = (count: number): Float32Array =>
+  Float32Array.from({ length: count }, () => random.next() - 0.5);
 
 const planted = values(words * dimensions);
 const sentences = stackRows(
@@ -59,7 +60,12 @@ describe("fitWordVectors", () => {
 
   it("stays at the scaled prior when that counts more than all sentences", () => {
     const { vectors, priorScale } = fitWordVectors({ ...problem, penalty: 1e9 });
-    expect(distance(vectors, problem.prior.map((value) => value * priorScale))).toBeLessThan(1e-5);
+    expect(
+      distance(
+        vectors,
+        problem.prior.map((value) => value * priorScale),
+      ),
+    ).toBeLessThan(1e-5);
   });
 
   it("leaves a word that no sentence has at the scaled prior", () => {

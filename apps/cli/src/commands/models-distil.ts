@@ -32,8 +32,8 @@ export function distilCommand(): Command {
       .addHelpText(
         "after",
         `
-Encoding takes most of the time, about an hour for 200,000 short texts on two processors; with --embeddings a run that was
-broken off goes on where it ended. The same input gives the same bytes, an encoder with quantised activations aside.
+Encoding takes most of the time; with --embeddings a run that was broken off goes on where it ended, and a second one with
+other options encodes nothing. The same input gives the same bytes, an encoder with quantised activations aside.
 
 Example:
   $ expert-router models distil models/MiniLM --texts wordnet.jsonl prompts.jsonl.gz --words words.txt \\
