@@ -116,7 +116,9 @@ export class WordVectors {
     const body = headerBytes + 4 * (rows + columns);
     if (rows === 0 || columns === 0 || file.length <= body + rows * columns) throw corrupt("it is too short");
     const floats = (at: number, count: number): Float32Array =>
-      Float32Array.from({ length: count }, (_, index) => view.getFloat32(headerBytes + 4 * (at + index), true));
+      Float32Array.from({ length: count }, (_, index) =>
+        view.getFloat32(headerBytes + 4 * (at + index), true),
+      );
     const words = new TextDecoder().decode(file.subarray(body + rows * columns)).split("\n");
     if (words.length !== rows) throw corrupt(`${words.length} words stand beside ${rows} rows`);
     const bytes = new Int8Array(file.buffer, file.byteOffset + body, rows * columns).slice();
