@@ -6,7 +6,8 @@ import {
 } from "./clusters/cluster-count.js";
 import { reportClusters, type ClusterSummary } from "./clusters/cluster-report.js";
 import { mapClustersToLabels, type LabelMapping } from "./clusters/few-label-mapping.js";
-import { findPromptSpace, spaceDimensions, type PromptSpace } from "./clusters/prompt-space.js";
+import { findPromptPoints, leastTextsPerFeature } from "./clusters/prompt-points.js";
+import { spaceDimensions, type PromptSpace } from "./clusters/prompt-space.js";
 import { classifiedText } from "./conversation.js";
 import type { PromptExample } from "./prompt-example.js";
 import { RouterError } from "./router-error.js";
@@ -15,11 +16,8 @@ import { SeededRandom } from "./seeded-random.js";
 import type { SparseVector } from "./sparse-rows.js";
 import { fitTemperature } from "./temperature.js";
 import type { RouterClass, TrainedRouter, TrainingOptions } from "./trained-router.js";
-import { learnVocabulary } from "./vocabulary.js";
 import type { WordVectors } from "./word-vectors.js";
 
-const minTexts = 3;
-const maxFeaturesPerBlock = 20_000;
 const promptsPerCluster = 10;
 /** Fewer labelled prompts of one label could not be held back in turn to fit the temperature. */
 const leastPromptsPerLabel = 3;
@@ -50,7 +48,7 @@ export function trainOnClusters(
   examples: readonly PromptExample[],
   options: ClusterTrainingOptions,
 ): TrainedRouter {
-  const { seed, words, onProgress } = options;
+  const { seed, onProgress } = options;
   const least = options.clusters === "auto" ? defaultClusterCounts[0] : options.clusters;
   if (examples.length < least * promptsPerCluster) {
     throw new RouterError(
@@ -61,15 +59,8 @@ export function trainOnClusters(
   const byLabel =
     options.classes ?? (examples.some(({ domain }) => domain !== undefined) ? "labels" : "clusters");
   const labels = byLabel === "labels" ? readFewLabels(examples) : undefined;
-  onProgress?.("features", 0);
   const texts = examples.map((example) => classifiedText(example.text));
-  const vocabulary = learnVocabulary(texts, { minTexts, maxFeatures: maxFeaturesPerBlock, known: words });
-  if (vocabulary.size === 0)
-    throw new RouterError("training_data_insufficient", `no feature stands in ${minTexts} prompts`);
-  const vectors = texts.map((text) => vocabulary.vectorize(text));
-  onProgress?.("features", 1);
-  const space = findPromptSpace(vectors, vocabulary, words, seed, (done) => onProgress?.("projection", done));
-  const points = space.embed(vectors);
+  const { vocabulary, vectors, space, points } = findPromptPoints(texts, options);
   const choice = options.clusters === "auto" ? choose(points, examples.length, options) : undefined;
   const count = choice?.picked ?? least;
   const clusters = clusterBalanced(points, spaceDimensions, count, {
@@ -95,7 +86,7 @@ export function trainOnClusters(
       parameters: {
         clusters: count,
         dimensions: spaceDimensions,
-        min_texts: minTexts,
+        min_texts: leastTextsPerFeature,
         temperature: Math.round(temperature * 1e6) / 1e6,
         ...(labels && { labelled: labels.truths.filter((truth) => truth >= 0).length }),
       },

@@ -26,6 +26,7 @@ export * from "./router-head.js";
 export * from "./sparse-rows.js";
 export * from "./trained-router.js";
 export type { TextEmbeddings } from "./training-matrix.js";
+export * from "./validation/index.js";
 export * from "./vocabulary-file.js";
 export * from "./vocabulary.js";
 export * from "./word-list.js";

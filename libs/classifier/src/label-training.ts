@@ -1,29 +1,21 @@
 import { classifiedText } from "./conversation.js";
 import { EvaluationTally, type Evaluation } from "./evaluation.js";
+import { scoreHeldOut } from "./held-out-scores.js";
+import { embeddingWeight, fitLabelModel, labelFeatures, labelMatrix, labelSettings } from "./label-model.js";
 import { readLabels } from "./label-reading.js";
-import { scoreRow, trainLinearSvm, type LinearModel } from "./linear-svm.js";
+import type { LinearModel } from "./linear-svm.js";
 import type { PromptExample } from "./prompt-example.js";
 import { linearHead } from "./router-head.js";
 import { weighRows } from "./row-weights.js";
 import { divideBySource, type SourceFolds } from "./source-folds.js";
-import type { SparseRows } from "./sparse-rows.js";
 import { fitTemperature, softmax } from "./temperature.js";
 import type { TrainedRouter, TrainingOptions, TrainingReference } from "./trained-router.js";
-import { trainingMatrix, type TextEmbeddings } from "./training-matrix.js";
-import { learnVocabulary } from "./vocabulary.js";
+import type { TextEmbeddings } from "./training-matrix.js";
 import type { WordVectors } from "./word-vectors.js";
 
 const heldOutFolds = 5;
-/** Small on purpose, as the word vectors are to count beside features that could fit the training rows alone. */
-const cost = 0.15;
-/** Few on purpose: held-out accuracy falls again once the training rows are fitted closely. */
-const epochs = 4;
-const minTexts = 3;
-const maxFeaturesPerBlock = 120_000;
 /** Fewer prompts of a label cannot be divided into folds that teach anything. */
 const minPromptsPerLabel = 2 * 3;
-/** Length of an encoder's embedding beside blocks of length about 1, found by leaving whole sources out. */
-const embeddingWeight = 2;
 
 /** What a labelled router may stand on beside the words of its own prompts. */
 export interface LabelTrainingOptions extends TrainingOptions {
@@ -48,34 +40,21 @@ export function trainOnLabels(
   const sources = examples.map((example) => example.source);
   const texts = examples.map((example) => classifiedText(example.text));
   options.onProgress?.("features", 0);
-  const vocabulary = learnVocabulary(texts, { minTexts, maxFeatures: maxFeaturesPerBlock, known: words });
-  const { firstMeaning } = vocabulary;
-  const vectors = texts.map((text) => vocabulary.vectorize(text));
-  const matrix = trainingMatrix({ vectors, firstMeaning, words, embeddings, embeddingWeight });
+  const features = labelFeatures(texts, words);
+  const { vocabulary } = features;
+  const matrix = labelMatrix(features, words, embeddings);
   options.onProgress?.("features", 1);
   const folds = divideBySource(truths, sources, heldOutFolds, options.seed);
   const rowWeights = weighRows(truths, sources);
+  const data = { matrix, truths, classes: labels.length, rowWeights };
   const train = (rows: Int32Array, stage: string): LinearModel =>
-    trainLinearSvm(matrix, truths, rows, labels.length, {
-      cost,
-      epochs,
+    fitLabelModel(data, rows, {
       seed: options.seed,
-      rowWeights,
-      onEpoch: (epoch) => options.onProgress?.(stage, epoch / epochs),
+      onProgress: (done) => options.onProgress?.(stage, done),
     });
-  const scores = new Float64Array(truths.length * labels.length);
-  for (let fold = 0; fold < folds.count; fold++) {
-    const model = train(
-      rowsWhere(folds.folds, (of) => of !== fold),
-      `held-out ${fold + 1}/${folds.count}`,
-    );
-    scoreInto(
-      model,
-      matrix,
-      rowsWhere(folds.folds, (of) => of === fold),
-      scores,
-    );
-  }
+  const scores = scoreHeldOut(data, folds, (rows, fold) =>
+    train(rows, `held-out ${fold + 1}/${folds.count}`),
+  );
   options.onProgress?.("calibration", 0);
   const temperature = fitTemperature(scores, truths, labels.length);
   options.onProgress?.("calibration", 1);
@@ -84,16 +63,16 @@ export function trainOnLabels(
   const counts = labels.map((_, label) => truths.reduce((sum, truth) => sum + (truth === label ? 1 : 0), 0));
   return {
     vocabulary,
-    head: linearHead(model, { temperature, firstMeaning, words, embeddingWeight }),
+    head: linearHead(model, { temperature, firstMeaning: vocabulary.firstMeaning, words, embeddingWeight }),
     classes: labels.map((label, index) => ({ name: label, label, prompts: counts[index]! })),
     training: {
       method: "linear-svm",
       seed: options.seed,
       prompts: examples.length,
       parameters: {
-        cost,
-        epochs,
-        min_texts: minTexts,
+        cost: labelSettings.cost,
+        epochs: labelSettings.epochs,
+        min_texts: labelSettings.minTexts,
         word_vectors: words?.words.length ?? 0,
         embedding: embeddings?.dimensions ?? 0,
         temperature: Math.round(temperature * 10_000) / 10_000,
@@ -102,15 +81,6 @@ export function trainOnLabels(
       reference,
     },
   };
-}
-
-function rowsWhere(folds: Int32Array, chosen: (fold: number) => boolean): Int32Array {
-  return Int32Array.from([...folds.keys()].filter((row) => chosen(folds[row]!)));
-}
-
-function scoreInto(model: LinearModel, matrix: SparseRows, rows: Int32Array, scores: Float64Array): void {
-  for (const row of rows)
-    scoreRow(model, matrix, row, scores.subarray(row * model.classes, (row + 1) * model.classes));
 }
 
 interface HeldOutScores {

@@ -17,12 +17,16 @@ export interface SourceFolds {
  * classifier learns each source's wording. The largest sources are placed first, each where it makes the rows of
  * every label most even (least sum of squared shares). The dominant source of a label, and rows without a
  * source, are divided at random row by row.
+ *
+ * @param greatestShare of a label's rows that a source left out whole may hold; 1 leaves out every source whole, even if
+ * nothing of a label is left to learn from.
  */
 export function divideBySource(
   labels: Int32Array,
   sources: readonly (string | undefined)[],
   count: number,
   seed: number,
+  greatestShare = dominantShare,
 ): SourceFolds {
   const sizes = countByLabel(labels, sources);
   const totals = new Map<number, number>();
@@ -32,7 +36,7 @@ export function divideBySource(
   const loads = Array.from({ length: count }, () => new Map<number, number>());
   const bySize = [...sizes].sort(([a, x], [b, y]) => sum(y) - sum(x) || (a < b ? -1 : 1));
   for (const [source, bySource] of bySize) {
-    if ([...bySource].some(([label, size]) => size > dominantShare * totals.get(label)!)) continue;
+    if ([...bySource].some(([label, size]) => size > greatestShare * totals.get(label)!)) continue;
     const costs = loads.map((load) => {
       let cost = 0;
       for (const [label, size] of bySource)

@@ -81,7 +81,10 @@ async function run(options: ValidateOptions): Promise<Validation> {
     ({ id }) => options.methods !== undefined || id !== "encoder" || options.encoder !== undefined,
   );
   if (options.encoder === undefined && methods.some(({ id }) => id === "encoder"))
-    throw new RouterError("artifact_unsupported", "--methods encoder: give the encoder's folder by --encoder");
+    throw new RouterError(
+      "artifact_unsupported",
+      "--methods encoder: give the encoder's folder by --encoder",
+    );
   const progress = new TrainingProgress(process.stderr);
   try {
     const embeddings = methods.some(({ id }) => id === "encoder")
@@ -128,11 +131,7 @@ async function readRows({
   return rows;
 }
 
-async function embed(
-  dir: string,
-  rows: ValidationRows,
-  progress: TrainingProgress,
-): Promise<TextEmbeddings> {
+async function embed(dir: string, rows: ValidationRows, progress: TrainingProgress): Promise<TextEmbeddings> {
   const encoder = await openTrainingEncoder(dir);
   try {
     return await encoder.embed(rows.examples, progress.update);
