@@ -1,6 +1,6 @@
 import { clusterBalanced, squaredDistance } from "../balanced-clusters.js";
 import { exactLog } from "../exact-math.js";
-import { stackRows, type SparseVector } from "../sparse-rows.js";
+import { stackRows, type SparseRows, type SparseVector } from "../sparse-rows.js";
 import { leadingSubspace, projectRows } from "../subspace.js";
 import { fitTemperature, softmax } from "../temperature.js";
 import { greatestAt } from "./center-scores.js";
@@ -42,15 +42,44 @@ export function trainPaperBaseline(
   clusters: number,
   seed = 1,
 ): PaperBaseline {
+  return clusterPaperSpace(findPaperSpace(texts, seed), labels, clusters, seed);
+}
+
+/** Where the paper's method places texts: what several numbers of clusters have in common. */
+export interface PaperSpace {
+  /** Unit rows of the texts it was found on. */
+  readonly points: Float32Array;
+  /** Unit rows of other texts. */
+  place(texts: readonly string[]): Float32Array;
+}
+
+/** The first half of {@link trainPaperBaseline}: words, tf-idf, truncated SVD. */
+export function findPaperSpace(texts: readonly string[], seed = 1): PaperSpace {
+  const vectorizer = learnWords(texts);
+  const matrixOf = (of: readonly string[]): SparseRows =>
+    stackRows(
+      of.map((text) => vectorizer.vectorize(text)),
+      vectorizer.width,
+    );
+  const matrix = matrixOf(texts);
+  const basis = leadingSubspace(matrix, dimensions, seed);
+  const unitRows = (of: SparseRows): Float32Array =>
+    toUnitRows(projectRows(of, basis, dimensions), dimensions);
+  return { points: unitRows(matrix), place: (of) => unitRows(matrixOf(of)) };
+}
+
+/**
+ * The second half of {@link trainPaperBaseline}: clusters, their labels, the temperature.
+ * @param labels one a point of the space.
+ */
+export function clusterPaperSpace(
+  { points, place }: PaperSpace,
+  labels: readonly string[],
+  clusters: number,
+  seed = 1,
+): PaperBaseline {
   const names = [...new Set(labels)].sort();
   const truths = Int32Array.from(labels, (label) => names.indexOf(label));
-  const vectorizer = learnWords(texts);
-  const matrix = stackRows(
-    texts.map((text) => vectorizer.vectorize(text)),
-    vectorizer.width,
-  );
-  const basis = leadingSubspace(matrix, dimensions, seed);
-  const points = toUnitRows(projectRows(matrix, basis, dimensions), dimensions);
   const held = Int32Array.from(truths.keys()).filter((row) => row % heldBackEvery === heldBackEvery - 1);
   const fitted = Int32Array.from(truths.keys()).filter((row) => row % heldBackEvery !== heldBackEvery - 1);
   const { centers, assignment } = clusterBalanced(
@@ -78,11 +107,7 @@ export function trainPaperBaseline(
     labels: names,
     temperature,
     predict: (asked) => {
-      const rows = stackRows(
-        asked.map((text) => vectorizer.vectorize(text)),
-        vectorizer.width,
-      );
-      const scores = scoresOf(toUnitRows(projectRows(rows, basis, dimensions), dimensions));
+      const scores = scoresOf(place(asked));
       const probabilities = new Float64Array(clusters);
       return asked.map((_, row) => {
         softmax(scores.subarray(row * clusters, (row + 1) * clusters), temperature, probabilities);

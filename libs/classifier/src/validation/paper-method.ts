@@ -1,4 +1,4 @@
-import { trainPaperBaseline } from "../clusters/paper-baseline.js";
+import { clusterPaperSpace, findPaperSpace } from "../clusters/paper-baseline.js";
 import { EvaluationTally } from "../evaluation.js";
 import type { ValidationTools } from "./validation-tools.js";
 import { figuresOf } from "./held-out-predictions.js";
@@ -6,28 +6,40 @@ import type { TimedFigures } from "./linear-methods.js";
 import type { PaperMethod } from "./validation-methods.js";
 import { judgedRows, trainedRows, type ValidationRows } from "./validation-rows.js";
 
-/** Judges the paper's method fold by fold; its probabilities are those of clusters. */
-export function judgePaperMethod(
+/**
+ * Judges the paper's method with several numbers of clusters, fold by fold; its probabilities are those of clusters. The
+ * methods share words and dimensions of a fold; the time for them counts for each.
+ */
+export function judgePaperMethods(
   rows: ValidationRows,
-  method: PaperMethod,
+  methods: readonly PaperMethod[],
   tools: ValidationTools,
-): TimedFigures {
-  const tally = new EvaluationTally(rows.labels);
-  const started = tools.now();
+): TimedFigures[] {
+  const tallies = methods.map(() => new EvaluationTally(rows.labels));
+  const seconds = methods.map(() => 0);
   for (let fold = 0; fold < rows.count; fold++) {
-    tools.onProgress?.(method.id, fold / rows.count);
-    const trained = Array.from(trainedRows(rows, fold, method.seeds));
-    const baseline = trainPaperBaseline(
+    const stage = `the paper's method ${fold + 1}/${rows.count}`;
+    const started = tools.now();
+    tools.onProgress?.(stage, 0);
+    const trained = Array.from(trainedRows(rows, fold, false));
+    const labels = trained.map((row) => rows.labels[rows.truths[row]!]!);
+    const space = findPaperSpace(
       trained.map((row) => rows.texts[row]!),
-      trained.map((row) => rows.labels[rows.truths[row]!]!),
-      method.clusters,
       tools.seed,
     );
+    const shared = tools.now() - started;
     const judged = Array.from(judgedRows(rows, fold));
-    const found = baseline.predict(judged.map((row) => rows.texts[row]!));
-    for (const [at, { label, probability }] of found.entries())
-      tally.add(rows.truths[judged[at]!]!, rows.labels.indexOf(baseline.labels[label]!), probability);
+    for (const [at, { clusters }] of methods.entries()) {
+      const begun = tools.now();
+      const baseline = clusterPaperSpace(space, labels, clusters, tools.seed);
+      const found = baseline.predict(judged.map((row) => rows.texts[row]!));
+      for (const [index, { label, probability }] of found.entries()) {
+        const predicted = rows.labels.indexOf(baseline.labels[label]!);
+        tallies[at]!.add(rows.truths[judged[index]!]!, predicted, probability);
+      }
+      seconds[at]! += (shared + tools.now() - begun) / 1_000;
+      tools.onProgress?.(stage, (at + 1) / methods.length);
+    }
   }
-  tools.onProgress?.(method.id, 1);
-  return { ...figuresOf(tally.summarize()), seconds: (tools.now() - started) / 1_000 };
+  return tallies.map((tally, at) => ({ ...figuresOf(tally.summarize()), seconds: seconds[at]! }));
 }

@@ -9,6 +9,7 @@ interface MethodBase {
 /** C-BTM's recipe: `trainPaperBaseline`. */
 export interface PaperMethod extends MethodBase {
   readonly kind: "paper";
+  readonly seeds: false;
   readonly clusters: number;
 }
 

@@ -62,6 +62,9 @@ function run(
   return validate(rows, methods, { seed: 1, now: () => (clock += 100) });
 }
 
+/** Time that training with few labels may take on a machine that does much else. */
+const slowMs = 60_000;
+
 const resultOf = (validation: Validation, id: string): MethodResult =>
   validation.methods.find((of) => of.id === id)!;
 
@@ -70,7 +73,7 @@ describe("validate", () => {
   let planted: Validation;
   beforeAll(() => {
     planted = run(prompts({ themed: true }), methods);
-  });
+  }, slowMs);
 
   it("finds planted themes on sources left out whole, by every method", () => {
     expect(planted.methods.map(({ id }) => id)).toEqual(methods.map(({ id }) => id));
@@ -87,15 +90,19 @@ describe("validate", () => {
     for (const { seconds: _, ...of } of again) expect(resultOf(planted, of.id)).toMatchObject(of);
   });
 
-  it("finds nothing where labels are shuffled", () => {
-    const { methods: results } = run(shuffledLabels(prompts({ themed: true })), methods);
-    for (const { id, accuracy } of results)
-      expect([id, accuracy > 0.2 && accuracy < 0.47]).toEqual([id, true]);
-  });
+  it(
+    "finds nothing where labels are shuffled",
+    () => {
+      const { methods: results } = run(shuffledLabels(prompts({ themed: true })), methods);
+      for (const { id, accuracy } of results)
+        expect([id, accuracy > 0.2 && accuracy < 0.47]).toEqual([id, true]);
+    },
+    slowMs,
+  );
 
   it("gives nothing for a source's own word, by which random rows would be told apart", () => {
     const marked = prompts({ themed: false });
-    const { methods: results } = run(marked, methods);
+    const { methods: results } = run(marked, named("paper-14", "words-1", "default"));
     for (const { id, accuracy } of results) expect([id, accuracy < 0.5]).toEqual([id, true]);
     const anonymous = marked.map(({ domain, text }) => ({ domain, text }));
     expect(resultOf(run(anonymous, named("words-1")), "words-1").accuracy).toBeGreaterThan(0.95);

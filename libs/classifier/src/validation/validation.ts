@@ -2,7 +2,7 @@ import { RouterError } from "../router-error.js";
 import type { MethodFigures } from "./held-out-predictions.js";
 import { judgeFewLabelMethod } from "./few-label-method.js";
 import { judgeLinearMethods, type TimedFigures } from "./linear-methods.js";
-import { judgePaperMethod } from "./paper-method.js";
+import { judgePaperMethods } from "./paper-method.js";
 import { isBagOfWords, type LinearMethod, type ValidationMethod } from "./validation-methods.js";
 import { unteachable, type ValidationRows } from "./validation-rows.js";
 import type { ValidationTools } from "./validation-tools.js";
@@ -53,15 +53,17 @@ export function validate(
   if (able.length === 0)
     throw new RouterError("training_data_insufficient", "the methods asked for need seeds or an encoder");
   const found = new Map<string, TimedFigures>();
-  for (const method of able)
-    if (method.kind === "paper") found.set(method.id, judgePaperMethod(rows, method, tools));
+  const keep = (of: readonly ValidationMethod[], figures: readonly TimedFigures[]): void => {
+    for (const [at, { id }] of of.entries()) found.set(id, figures[at]!);
+  };
+  const paper = able.filter((method) => method.kind === "paper");
+  if (paper.length > 0) keep(paper, judgePaperMethods(rows, paper, tools));
   for (const seeds of [false, true]) {
     const linear = able.filter(
       (method): method is LinearMethod => method.kind === "linear" && method.seeds === seeds,
     );
     if (linear.length === 0) continue;
-    const figures = judgeLinearMethods(rows, linear, tools);
-    for (const [at, method] of linear.entries()) found.set(method.id, figures[at]!);
+    keep(linear, judgeLinearMethods(rows, linear, tools));
   }
   for (const method of able)
     if (method.kind === "few-labels") found.set(method.id, judgeFewLabelMethod(rows, method, tools));
