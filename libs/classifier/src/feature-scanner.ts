@@ -1,4 +1,5 @@
-import { CharacterClass, characterClasses, scriptOf } from "./character-class.js";
+import { CharacterClass, scriptOf } from "./character-class.js";
+import { hashStep, numberHash, TokenCursor, wordHash } from "./token-cursor.js";
 
 /** Blocks of features, each brought to unit length by itself so that the many n-grams do not drown the words. */
 export const featureBlocks = ["words", "characters", "scripts", "meaning"] as const;
@@ -6,18 +7,12 @@ export const featureBlocks = ["words", "characters", "scripts", "meaning"] as co
 /** Positions in {@link featureBlocks}. */
 export const Block = { words: 0, characters: 1, scripts: 2, meaning: 3 } as const;
 
-/** Length of the character n-grams, word edges included. */
-const gramSize = 4;
-
-const wordSeed = 0x3c6ef372;
 const pairSeed = 0x1b873593;
+/** Character n-grams have four units, word edges included; hence the three units that a word begins with. */
 const gramSeed = 0x6a09e667;
 const scriptSeed = 0x510e527f;
 const meaningSeed = 0x2545f491;
-const numberToken = 0x30;
-
-/** One step of a 32-bit multiplicative hash (FNV-1a over UTF-16 units). */
-const step = (hash: number, code: number): number => Math.imul(hash ^ code, 0x01000193);
+const edge = 0x20;
 
 /** Spreads the bits of a hash (finalizer of MurmurHash3, public domain). */
 function finish(hash: number): number {
@@ -29,93 +24,71 @@ function finish(hash: number): number {
 
 /** The hash under which the `meaning` block knows a lower-case word. */
 export function meaningHash(word: string): number {
-  let hash = wordSeed;
-  for (let index = 0; index < word.length; index++) hash = step(hash, word.charCodeAt(index));
-  return finish(hash ^ meaningSeed);
+  return finish(wordHash(word) ^ meaningSeed);
+}
+
+/** The hash of two tokens that follow each other, by their unfinished hashes; a feature of the block of words. */
+export function pairHash(previous: number, token: number): number {
+  return finish(hashStep(Math.imul(previous ^ pairSeed, 0x85ebca6b), token));
 }
 
 /**
  * Reads a text once and lists the 32-bit hashes of its features, with repetitions. No string is made on the way.
- * The buffers are reused: what `scan` lists is valid until the next call.
+ * The buffers are reused: what is listed is valid until the next call.
  */
 export class FeatureScanner {
   hashes = new Uint32Array(8_192);
   blocks = new Uint8Array(8_192);
   length = 0;
-  private token = new Uint16Array(1_024);
+  private readonly tokens = new TokenCursor();
 
   /** Lists the features of `text` in {@link hashes} and {@link blocks}; returns their number. */
   scan(text: string): number {
     this.length = 0;
-    const lower = text.toLowerCase();
-    const end = lower.length;
+    this.tokens.open(text);
     let previous = 0;
-    let position = 0;
-    while (position < end) {
-      const code = lower.charCodeAt(position);
-      const kind = characterClasses[code]!;
-      if (kind === CharacterClass.space) {
-        position++;
-        continue;
-      }
-      let stop = position + 1;
-      if (kind === CharacterClass.letter || kind === CharacterClass.digit) {
-        while (stop < end && characterClasses[lower.charCodeAt(stop)] === kind) stop++;
-      } else {
-        while (stop < end && lower.charCodeAt(stop) === code) stop++;
-      }
-      const token =
-        kind === CharacterClass.letter
-          ? this.readWord(lower, position, stop)
-          : kind === CharacterClass.digit
-            ? this.readNumber(stop - position)
-            : this.readMark(code, stop - position);
-      this.push(finish(step(Math.imul(previous ^ pairSeed, 0x85ebca6b), token)), Block.words);
-      previous = token;
-      position = stop;
+    while (this.tokens.next()) {
+      this.add(this.tokens);
+      this.push(pairHash(previous, this.tokens.hash), Block.words);
+      previous = this.tokens.hash;
     }
     return this.length;
   }
 
-  private readWord(text: string, start: number, stop: number): number {
-    let hash = wordSeed;
-    const size = Math.min(stop - start, this.token.length - 2);
-    this.token[0] = 0x20;
-    for (let index = 0; index < size; index++) {
-      const code = text.charCodeAt(start + index);
-      this.token[index + 1] = code;
-      hash = step(hash, code);
-    }
-    this.token[size + 1] = 0x20;
+  /** Lists the features that the token under the cursor has by itself; returns their number. */
+  scanToken(token: TokenCursor): number {
+    this.length = 0;
+    this.add(token);
+    return this.length;
+  }
+
+  private add(token: TokenCursor): void {
+    if (token.kind === CharacterClass.letter) this.addWord(token);
+    else if (token.kind === CharacterClass.digit) {
+      // Every number is the same word, marked by its count of digits.
+      this.push(finish(numberHash), Block.words);
+      this.push(finish(hashStep(numberHash, token.size)), Block.words);
+    } else this.push(finish(token.hash), Block.words);
+  }
+
+  private addWord({ hash, units, size }: TokenCursor): void {
     this.push(finish(hash), Block.words);
     this.push(finish(hash ^ meaningSeed), Block.meaning);
-    this.pushGrams(size + 2);
-    const script = scriptOf(this.token[1]!);
-    if (script !== 0) this.push(finish(step(scriptSeed, script)), Block.scripts);
-    return hash;
-  }
-
-  /** Every number is the same word, marked by its count of digits up to five. */
-  private readNumber(digits: number): number {
-    this.push(finish(step(wordSeed, numberToken)), Block.words);
-    const hash = step(step(wordSeed, numberToken), Math.min(digits, 5));
-    this.push(finish(hash), Block.words);
-    return step(wordSeed, numberToken);
-  }
-
-  /** A run of one punctuation mark is a word of its own; its length counts up to three. */
-  private readMark(code: number, repeats: number): number {
-    const hash = step(step(wordSeed, code), Math.min(repeats, 3));
-    this.push(finish(hash), Block.words);
-    return hash;
-  }
-
-  private pushGrams(size: number): void {
-    for (let start = 0; start + gramSize <= size; start++) {
-      let hash = gramSeed;
-      for (let index = start; index < start + gramSize; index++) hash = step(hash, this.token[index]!);
-      this.push(finish(hash), Block.characters);
+    if (size > 1) {
+      let first = edge;
+      let second = units[0]!;
+      let third = units[1]!;
+      for (let next = 2; next <= size; next++) {
+        const last = next === size ? edge : units[next]!;
+        const hashed = hashStep(hashStep(hashStep(hashStep(gramSeed, first), second), third), last);
+        this.push(finish(hashed), Block.characters);
+        first = second;
+        second = third;
+        third = last;
+      }
     }
+    const script = scriptOf(units[0]!);
+    if (script !== 0) this.push(finish(hashStep(scriptSeed, script)), Block.scripts);
   }
 
   private push(hash: number, block: number): void {

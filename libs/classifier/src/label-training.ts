@@ -8,6 +8,7 @@ import type { PromptExample } from "./prompt-example.js";
 import { linearHead } from "./router-head.js";
 import { weighRows } from "./row-weights.js";
 import { divideBySource, type SourceFolds } from "./source-folds.js";
+import { SourceRecalls } from "./source-recalls.js";
 import { fitTemperature, softmax } from "./temperature.js";
 import type { TrainedRouter, TrainingOptions, TrainingReference } from "./trained-router.js";
 import type { TextEmbeddings } from "./training-matrix.js";
@@ -56,7 +57,12 @@ export function trainOnLabels(
     train(rows, `held-out ${fold + 1}/${folds.count}`),
   );
   options.onProgress?.("calibration", 0);
-  const temperature = fitTemperature(scores, truths, labels.length);
+  const judged = Int32Array.from(truths.keys()).filter((row) => folds.folds[row]! >= 0);
+  const temperature = fitTemperature(
+    rowsOf(scores, judged, labels.length),
+    judged.map((row) => truths[row]!),
+    labels.length,
+  );
   options.onProgress?.("calibration", 1);
   const { heldOut, reference } = reportFolds({ folds, labels, truths, sources, scores, temperature });
   const model = train(Int32Array.from(truths.keys()), "training");
@@ -93,29 +99,42 @@ interface HeldOutScores {
   readonly temperature: number;
 }
 
+function rowsOf(scores: Float64Array, rows: Int32Array, classes: number): Float64Array {
+  const chosen = new Float64Array(rows.length * classes);
+  for (const [at, row] of rows.entries())
+    chosen.set(scores.subarray(row * classes, (row + 1) * classes), at * classes);
+  return chosen;
+}
+
 /** Figures of the rows whose whole source was held out, and of all rows; and what was predicted for them. */
 function reportFolds({ folds, labels, truths, sources, scores, temperature }: HeldOutScores): {
-  heldOut: { folds: number; whole_sources: Evaluation; all: Evaluation };
+  heldOut: { folds: number; estimate?: number; whole_sources: Evaluation; all: Evaluation };
   reference: TrainingReference;
 } {
+  const recalls = new SourceRecalls();
   const all = new EvaluationTally(labels);
   const whole = new EvaluationTally(labels);
   const tenths = Array<number>(10).fill(0);
   const predictions = Array<number>(labels.length).fill(0);
   const probabilities = new Float64Array(labels.length);
+  let judged = 0;
   for (const [row, truth] of truths.entries()) {
+    if (folds.folds[row]! < 0) continue;
+    judged++;
     softmax(scores.subarray(row * labels.length, (row + 1) * labels.length), temperature, probabilities);
     const top = Math.max(...probabilities);
     tenths[Math.min(9, Math.floor(top * 10))]!++;
     predictions[probabilities.indexOf(top)]!++;
     all.addDistribution(truth, probabilities, sources[row]);
-    if (folds.whole[row] === 1) whole.addDistribution(truth, probabilities, sources[row]);
+    if (folds.whole[row] !== 1) continue;
+    whole.addDistribution(truth, probabilities, sources[row]);
+    recalls.add(truth, sources[row]!, probabilities[truth] === top);
   }
   return {
-    heldOut: { folds: folds.count, whole_sources: whole.summarize(), all: all.summarize() },
+    heldOut: { folds: folds.count, ...recalls.estimate(), whole_sources: whole.summarize(), all: all.summarize() },
     reference: {
       confidence_histogram: tenths,
-      class_shares: predictions.map((count) => Math.round((count / truths.length) * 10_000) / 10_000),
+      class_shares: predictions.map((count) => Math.round((count / judged) * 10_000) / 10_000),
     },
   };
 }

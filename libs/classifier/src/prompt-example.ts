@@ -16,3 +16,11 @@ export const promptExampleSchema = z.object({
     .describe("Where the prompt comes from. Whole sources are held out to measure."),
 });
 export type PromptExample = z.infer<typeof promptExampleSchema>;
+
+/** Prompts of sources so named were written to teach, not sampled from life: they are trained on and never judged on. */
+export const seedSourcePrefix = "seed-";
+
+/** Whether the example is a seed prompt. */
+export function isSeed({ source }: { readonly source?: string | undefined }): boolean {
+  return source?.startsWith(seedSourcePrefix) ?? false;
+}

@@ -1,3 +1,4 @@
+import { isSeed } from "./prompt-example.js";
 import { SeededRandom } from "./seeded-random.js";
 
 /** A source that holds more than this share of its label's rows cannot be held out whole: nothing would be left to learn from. */
@@ -5,7 +6,7 @@ const dominantShare = 0.9;
 
 /** Rows divided for cross-validation. */
 export interface SourceFolds {
-  /** Row → fold. */
+  /** Row → fold; −1 for a seed prompt, which is trained on in every fold and judged in none. */
   readonly folds: Int32Array;
   readonly count: number;
   /** Row → 1 if its whole source is in its fold, so that nothing of the source is trained on with it. */
@@ -34,8 +35,11 @@ export function divideBySource(
     for (const [label, size] of bySource) totals.set(label, (totals.get(label) ?? 0) + size);
   const foldOf = new Map<string, number>();
   const loads = Array.from({ length: count }, () => new Map<number, number>());
+  const seeds = Uint8Array.from(sources, (source) => (isSeed({ source }) ? 1 : 0));
+  const onlySeeds = seeds.every((seed) => seed === 1);
   const bySize = [...sizes].sort(([a, x], [b, y]) => sum(y) - sum(x) || (a < b ? -1 : 1));
   for (const [source, bySource] of bySize) {
+    if (isSeed({ source }) && !onlySeeds) continue;
     if ([...bySource].some(([label, size]) => size > greatestShare * totals.get(label)!)) continue;
     const costs = loads.map((load) => {
       let cost = 0;
@@ -48,7 +52,10 @@ export function divideBySource(
     for (const [label, size] of bySource) loads[fold]!.set(label, (loads[fold]!.get(label) ?? 0) + size);
   }
   const random = new SeededRandom(seed);
-  const folds = Int32Array.from(sources, (source) => foldOf.get(source ?? "") ?? random.nextBelow(count));
+  const folds = Int32Array.from(sources, (source, row) => {
+    if (seeds[row] === 1 && !onlySeeds) return -1;
+    return foldOf.get(source ?? "") ?? random.nextBelow(count);
+  });
   return { folds, count, whole: Uint8Array.from(sources, (source) => (foldOf.has(source ?? "") ? 1 : 0)) };
 }
 

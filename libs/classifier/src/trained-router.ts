@@ -45,6 +45,12 @@ export const trainingReportSchema = z.object({
   held_out: z
     .object({
       folds: z.int(),
+      estimate: z
+        .number()
+        .optional()
+        .describe(
+          "Accuracy to expect on prompts from elsewhere: recall of every source left out whole, averaged over the sources of a label, then over the labels.",
+        ),
       whole_sources: evaluationSchema.describe("Prompts of which the whole source was left out of training."),
       all: evaluationSchema.describe(
         "Every prompt; those of a label's dominant source were left out row by row only.",

@@ -1,7 +1,9 @@
 import { exactLog } from "./exact-math.js";
-import { Block, FeatureScanner, featureBlocks } from "./feature-scanner.js";
+import { Block, FeatureScanner, featureBlocks, pairHash } from "./feature-scanner.js";
 import { HashIndex } from "./hash-index.js";
 import type { SparseVector } from "./sparse-rows.js";
+import { TokenCache } from "./token-cache.js";
+import { TokenCursor } from "./token-cursor.js";
 
 /** Sublinear term frequency 1 + ln(tf), for tf up to 255; beyond, as for 255. */
 const dampedCounts = Float64Array.from({ length: 256 }, (_, count) =>
@@ -20,9 +22,14 @@ export interface KnownWords {
 /** The features a router knows: their hashes, blocks and inverse document frequencies. Ids are positions. */
 export class Vocabulary {
   private readonly index: HashIndex;
+  private readonly tokens = new TokenCursor();
   private readonly scanner = new FeatureScanner();
-  private readonly counts: Int32Array;
+  private readonly cache = new TokenCache();
+  private tokenIds = new Int32Array(64);
+  /** Occurrences in the text under way, up to 255: one byte a feature, so that all of them stay near the processor. */
+  private readonly counts: Uint8Array;
   private readonly touched: Int32Array;
+  private found = 0;
 
   constructor(
     readonly hashes: Uint32Array,
@@ -32,7 +39,7 @@ export class Vocabulary {
     this.index = new HashIndex(hashes.length);
     // Of two features with one hash the first is found; the place of every other stays what it is.
     for (const [id, hash] of hashes.entries()) this.index.put(hash, id);
-    this.counts = new Int32Array(hashes.length);
+    this.counts = new Uint8Array(hashes.length);
     this.touched = new Int32Array(hashes.length);
   }
 
@@ -48,34 +55,59 @@ export class Vocabulary {
 
   /** tf-idf of `text`: (1 + ln tf) · idf, every block brought to unit length and then scaled by its weight. */
   vectorize(text: string): SparseVector {
-    const found = this.count(text);
+    this.count(text);
+    const { found, counts, idf, blocks } = this;
     const ids = this.touched.slice(0, found);
     const weights = new Float32Array(found);
-    const squares = new Float64Array(featureBlocks.length);
+    const scales = new Float64Array(featureBlocks.length);
     for (let index = 0; index < found; index++) {
       const id = ids[index]!;
-      const weight = dampedCounts[Math.min(255, this.counts[id]!)]! * this.idf[id]!;
-      this.counts[id] = 0;
+      const weight = dampedCounts[counts[id]!]! * idf[id]!;
+      counts[id] = 0;
       weights[index] = weight;
-      squares[this.blocks[id]!]! += weight * weight;
+      scales[blocks[id]!]! += weight * weight;
     }
-    const scales = squares.map((square, block) =>
-      square > 0 ? blockWeights[block]! / Math.sqrt(square) : 0,
-    );
-    for (let index = 0; index < found; index++) weights[index]! *= scales[this.blocks[ids[index]!]!]!;
+    for (let block = 0; block < scales.length; block++)
+      if (scales[block]! > 0) scales[block] = blockWeights[block]! / Math.sqrt(scales[block]!);
+    for (let index = 0; index < found; index++) weights[index]! *= scales[blocks[ids[index]!]!]!;
     return { ids, weights };
   }
 
-  private count(text: string): number {
-    const length = this.scanner.scan(text);
-    const { hashes } = this.scanner;
-    let found = 0;
-    for (let index = 0; index < length; index++) {
-      const id = this.index.get(hashes[index]!);
-      if (id < 0) continue;
-      if (this.counts[id]!++ === 0) this.touched[found++] = id;
+  /** Counts the features of `text`, in the order of the scanner. */
+  private count(text: string): void {
+    const { tokens, cache, index } = this;
+    this.found = 0;
+    tokens.open(text);
+    let previous = 0;
+    while (tokens.next()) {
+      if (cache.find(tokens)) this.countAll(cache.places, cache.start, cache.count);
+      else this.countNew(tokens);
+      const pair = index.get(pairHash(previous, tokens.hash));
+      if (pair >= 0) this.countOne(pair);
+      previous = tokens.hash;
     }
-    return found;
+  }
+
+  private countNew(token: TokenCursor): void {
+    const length = this.scanner.scanToken(token);
+    if (length > this.tokenIds.length) this.tokenIds = new Int32Array(2 * length);
+    let known = 0;
+    for (let at = 0; at < length; at++) {
+      const id = this.index.get(this.scanner.hashes[at]!);
+      if (id >= 0) this.tokenIds[known++] = id;
+    }
+    this.cache.put(token, this.tokenIds, known);
+    this.countAll(this.tokenIds, 0, known);
+  }
+
+  private countAll(ids: Int32Array, start: number, count: number): void {
+    for (let at = start; at < start + count; at++) this.countOne(ids[at]!);
+  }
+
+  private countOne(id: number): void {
+    const before = this.counts[id]!;
+    if (before === 0) this.touched[this.found++] = id;
+    if (before < 255) this.counts[id] = before + 1;
   }
 }
 

@@ -146,10 +146,20 @@ function benchmarkTable({ model, dimensions, one, many, ratio }: EncoderBenchmar
     of.tokens_per_s,
     of.p50_ms,
     of.p99_ms,
+    of.cpu_ms_per_prompt,
     of.event_loop_delay_ms.p99,
     of.event_loop_delay_ms.max,
   ];
-  const head = ["in flight", "prompts/s", "tokens/s", "p50 ms", "p99 ms", "loop delay p99 ms", "max ms"];
+  const head = [
+    "in flight",
+    "prompts/s",
+    "tokens/s",
+    "p50 ms",
+    "p99 ms",
+    "cpu ms a prompt",
+    "loop delay p99 ms",
+    "max ms",
+  ];
   const lines = [head, row(one), row(many)].map((cells) =>
     cells.map((cell, at) => String(cell).padStart(head[at]!.length)).join("  "),
   );

@@ -165,7 +165,9 @@ function describeArtifact({ training, version, experts, embedder }: RouterManife
   const { held_out: heldOut } = training;
   const lines = [`${output}: ${version}, ${experts.length} classes, ${embedder.features} features\n`];
   if (heldOut !== null) {
-    const { whole_sources: whole, all } = heldOut;
+    const { whole_sources: whole, all, estimate } = heldOut;
+    if (estimate !== undefined)
+      lines.unshift(`estimated accuracy on prompts from other sources: ${estimate}\n`);
     lines.unshift(
       whole.n === 0
         ? `held out row by row, for no source could be left out whole: accuracy ${all.accuracy} (n = ${all.n}), macro F1 ${all.macro_f1}\n`
