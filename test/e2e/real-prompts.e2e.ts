@@ -11,9 +11,9 @@ const experts = {
   math: ["math", "reasoning"],
   medicine: ["medicine"],
   "law-finance": ["law", "finance"],
-  writing: ["creative", "summarization", "multilingual"],
+  writing: ["creative", "summarization"],
   support: ["support"],
-  general: ["general", "science", "humanities"],
+  general: ["general", "science", "humanities", "multilingual"],
 };
 const count = 500;
 const atOnce = 50;

@@ -9,17 +9,20 @@ import { trainCommand } from "./train.js";
 
 const repository = fileURLToPath(new URL("../../../../", import.meta.url));
 const committed = join(repository, "routers/default");
+const seeds = join(repository, "routers/seeds");
+/** Sources whose licence forbids commercial use, or of which some part's does. */
+const excluded = "alpaca,lima,consumer-contracts,sciq,legalbench";
 /** Several of its sources forbid redistribution, so the data lies beside the repository, where it is there at all. */
 const prompts = join(repository, "../shared/data/prompts-train.jsonl.gz");
 
 const built = await mkdtemp(join(tmpdir(), "default-router-"));
 afterAll(() => rm(built, { recursive: true, force: true }));
 
-it("is verified and stays under 8 MB", async () => {
+it("is verified and stays under 15 MB", async () => {
   const { manifest } = await readArtifact(committed);
   expect(manifest.experts).toHaveLength(14);
   expect(manifest.files["router.onnx"].bytes + manifest.files["vocabulary.bin"].bytes).toBeLessThan(
-    8_000_000,
+    15_000_000,
   );
 });
 
@@ -54,6 +57,9 @@ it.skipIf(!existsSync(prompts))(
     const args = [
       "--input",
       prompts,
+      ...(await readdir(seeds)).sort().map((name) => join(seeds, name)),
+      "--exclude-source",
+      excluded,
       "--labels",
       "domain",
       "--output",
