@@ -18,6 +18,8 @@ export interface EncoderLoad {
   readonly tokens_per_s: number;
   readonly p50_ms: number;
   readonly p99_ms: number;
+  /** Processor time of the whole process: unlike the rate, it hardly depends on what else the machine does. */
+  readonly cpu_ms_per_prompt: number;
   /** How late the event loop ran what was due. */
   readonly event_loop_delay_ms: { readonly p50: number; readonly p99: number; readonly max: number };
 }
@@ -76,6 +78,7 @@ async function load(
   const tokensBefore = encoder.counts.tokens;
   let next = 0;
   delay.enable();
+  const cpuBefore = process.cpuUsage();
   const begin = performance.now();
   const end = begin + seconds * 1_000;
   const ask = async (): Promise<void> => {
@@ -87,6 +90,7 @@ async function load(
   };
   await Promise.all(Array.from({ length: inFlight }, ask));
   const elapsed = (performance.now() - begin) / 1_000;
+  const cpu = process.cpuUsage(cpuBefore);
   delay.disable();
   latencies.sort((a, b) => a - b);
   const quantile = (of: number) => rounded(latencies[Math.floor((latencies.length - 1) * of)]!);
@@ -98,6 +102,7 @@ async function load(
     tokens_per_s: Math.round((encoder.counts.tokens - tokensBefore) / elapsed),
     p50_ms: quantile(0.5),
     p99_ms: quantile(0.99),
+    cpu_ms_per_prompt: rounded((cpu.user + cpu.system) / 1_000 / latencies.length),
     event_loop_delay_ms: {
       p50: late(delay.percentile(50)),
       p99: late(delay.percentile(99)),

@@ -18,6 +18,6 @@ describe("planRuns", () => {
   it("bounds a run, even where all rows are alike", () => {
     const runs = planRuns(Array.from({ length: 32 }, () => 256));
     expect(runs.flat().toSorted((a, b) => a - b)).toEqual(Array.from({ length: 32 }, (_, row) => row));
-    for (const run of runs) expect(run.length * 256).toBeLessThanOrEqual(2_048);
+    for (const run of runs) expect(run.length * 256).toBeLessThanOrEqual(768);
   });
 });
