@@ -131,7 +131,12 @@ function reportFolds({ folds, labels, truths, sources, scores, temperature }: He
     recalls.add(truth, sources[row]!, probabilities[truth] === top);
   }
   return {
-    heldOut: { folds: folds.count, ...recalls.estimate(), whole_sources: whole.summarize(), all: all.summarize() },
+    heldOut: {
+      folds: folds.count,
+      ...recalls.estimate(),
+      whole_sources: whole.summarize(),
+      all: all.summarize(),
+    },
     reference: {
       confidence_histogram: tenths,
       class_shares: predictions.map((count) => Math.round((count / judged) * 10_000) / 10_000),

@@ -25,7 +25,9 @@ export function weighRows(labels: Int32Array, sources: readonly (string | undefi
     const perShare = exactPower(rows, labelPower) / shares;
     weightOf.set(
       label,
-      new Map([...bySource].map(([source, size]) => [source, (perShare * exactPower(size, sourcePower)) / size])),
+      new Map(
+        [...bySource].map(([source, size]) => [source, (perShare * exactPower(size, sourcePower)) / size]),
+      ),
     );
   }
   const weights = Float64Array.from(labels, (label, row) => weightOf.get(label)!.get(sources[row] ?? "")!);

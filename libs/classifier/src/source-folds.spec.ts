@@ -40,7 +40,7 @@ describe("divideBySource", () => {
   it("trains on seed prompts in every fold and judges none, unless there is nothing else", () => {
     const { labels, sources } = rows([0, "a", 30], [0, "seed-x", 10], [1, "b", 30], [1, "seed-x", 10]);
     const { folds } = divideBySource(labels, sources, 2, 1);
-    expect(sources.map((source, row) => source === "seed-x" === (folds[row] === -1))).not.toContain(false);
+    expect(sources.map((source, row) => (source === "seed-x") === (folds[row] === -1))).not.toContain(false);
     const only = rows([0, "seed-x", 10], [1, "seed-y", 10]);
     expect(divideBySource(only.labels, only.sources, 2, 1).folds).not.toContain(-1);
   });

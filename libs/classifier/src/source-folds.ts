@@ -36,7 +36,7 @@ export function divideBySource(
   const foldOf = new Map<string, number>();
   const loads = Array.from({ length: count }, () => new Map<number, number>());
   const seeds = Uint8Array.from(sources, (source) => (isSeed({ source }) ? 1 : 0));
-  const onlySeeds = seeds.every((seed) => seed === 1);
+  const onlySeeds = seeds.every((of) => of === 1);
   const bySize = [...sizes].sort(([a, x], [b, y]) => sum(y) - sum(x) || (a < b ? -1 : 1));
   for (const [source, bySource] of bySize) {
     if (isSeed({ source }) && !onlySeeds) continue;

@@ -62,7 +62,11 @@ export async function writeArtifact(
   };
   const names = router.classes.map((of) => of.name);
   const kind = encoder === undefined ? "tfidf" : "onnx";
-  const encoderFiles = encoder?.model.files.map(({ name, sha256: of, bytes }) => ({ name, sha256: of, bytes }));
+  const encoderFiles = encoder?.model.files.map(({ name, sha256: of, bytes }) => ({
+    name,
+    sha256: of,
+    bytes,
+  }));
   const digest = sha256(
     JSON.stringify([
       artifactFormat,
