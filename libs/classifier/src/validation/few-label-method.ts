@@ -25,7 +25,8 @@ export function judgeFewLabelMethod(
   const tallies = Array.from({ length: method.draws }, () => new EvaluationTally(rows.labels));
   let [milliseconds, drawing] = [0, 0];
   for (let fold = 0; fold < rows.count; fold++) {
-    tools.onProgress?.(method.id, fold / rows.count);
+    const stage = `${method.id} ${fold + 1}/${rows.count}`;
+    tools.onProgress?.(stage, 0);
     const started = tools.now();
     const trained = trainedRows(rows, fold, method.seeds);
     const found = findPromptPoints(
@@ -43,6 +44,7 @@ export function judgeFewLabelMethod(
     const scores = new Float64Array(size);
     for (const [draw, tally] of tallies.entries()) {
       const few = drawLabelled(truths, size, method.labelled, seed + draw);
+      tools.onProgress?.(stage, (1 + draw) / (1 + method.draws));
       const { model, temperature } = mapClustersToLabels(
         found.points,
         dimensions,
@@ -59,8 +61,8 @@ export function judgeFewLabelMethod(
     }
     milliseconds += clustered - started;
     drawing += tools.now() - clustered;
+    tools.onProgress?.(stage, 1);
   }
-  tools.onProgress?.(method.id, 1);
   return {
     ...meanFigures(tallies.map((tally) => figuresOf(tally.summarize()))),
     seconds: (milliseconds + drawing / method.draws) / 1_000,

@@ -19,7 +19,7 @@ export function figuresOfScores(rows: ValidationRows, scores: Float64Array): Met
   const probabilities = new Float64Array(size);
   for (let fold = 0; fold < rows.count; fold++) {
     const others = Array.from({ length: rows.judged }, (_, row) => row).filter(
-      (row) => rows.folds[row] !== fold,
+      (row) => rows.folds[row]! >= 0 && rows.folds[row] !== fold,
     );
     const known = new Float64Array(others.length * size);
     for (const [at, row] of others.entries())

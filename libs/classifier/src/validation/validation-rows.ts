@@ -13,7 +13,7 @@ export interface ValidationRows {
   /** Row → index of its label. */
   readonly truths: Int32Array;
   readonly sources: readonly (string | undefined)[];
-  /** Rows that are judged, from the first on. */
+  /** Rows of the input, from the first on; all with a fold are judged. */
   readonly judged: number;
   /** Row → the fold whose models do not see it; −1 for those that every model sees. */
   readonly folds: Int32Array;
@@ -53,7 +53,7 @@ export function divideForValidation(
     options.seed,
     1,
   );
-  if (new Set(division.folds).size < 2) {
+  if (new Set(division.folds.filter((fold) => fold >= 0)).size < 2) {
     throw new RouterError(
       "training_data_insufficient",
       "the prompts to judge need at least two sources: leaving out the only one leaves nothing to train on",

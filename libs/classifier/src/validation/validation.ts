@@ -76,7 +76,7 @@ export function validate(
   return {
     folds: rows.count,
     seed: tools.seed,
-    judged: rows.judged,
+    judged: rows.folds.subarray(0, rows.judged).filter((fold) => fold >= 0).length,
     seeds: rows.examples.length - rows.judged,
     methods: results,
     unteachable_by_input: unteachable(rows, false),
