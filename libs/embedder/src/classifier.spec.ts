@@ -14,13 +14,14 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 /** What the graph has to compute, in plain numbers. */
 function expectedProbabilities({ vocabulary, head }: TrainedRouter, text: string): number[] {
   const { ids, weights } = vocabulary.vectorize(text);
-  const matrix = head.kind === "linear" ? head.weights : head.projection;
-  const sums = Array.from({ length: matrix.columns }, (_, column) =>
-    ids.reduce(
-      (sum, id, at) =>
-        sum + weights[at]! * matrix.bytes[id * matrix.columns + column]! * matrix.scales[column]!,
-      0,
+  const parts = head.kind === "linear" ? head.weights : [head.projection];
+  const rows = parts.flatMap(({ bytes, scales, columns, rows: count }) =>
+    Array.from({ length: count }, (_, row) =>
+      Array.from(scales, (scale, column) => bytes[row * columns + column]! * scale),
     ),
+  );
+  const sums = Array.from(parts[0]!.scales, (_, column) =>
+    ids.reduce((sum, id, at) => sum + weights[at]! * rows[id]![column]!, 0),
   );
   let scores: number[];
   if (head.kind === "linear") {
