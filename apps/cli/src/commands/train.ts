@@ -12,7 +12,7 @@ import { readSeedPrompts } from "../training/seed-prompts.js";
 import { openTrainingEncoder, type TrainingEncoder } from "../training/training-encoder.js";
 import { assertReplaceable } from "../training/output-folder.js";
 import { describeSet } from "../training/describe-set.js";
-import { readTrainingSet, type TrainingSet } from "../training/training-set.js";
+import { fingerprint, readTrainingSet, type TrainingSet } from "../training/training-set.js";
 import { uninterrupted } from "../training/uninterrupted.js";
 import { reportRouterErrors } from "./router-failure.js";
 import { TrainingProgress } from "./training-progress.js";
@@ -117,8 +117,8 @@ async function train(options: TrainOptions): Promise<void> {
 async function withSeeds(set: TrainingSet): Promise<TrainingSet> {
   const domains = new Set(set.examples.flatMap(({ domain }) => (domain === undefined ? [] : [domain])));
   const seeds = await readSeedPrompts(domains);
-  const held = new Set(set.examples.map(({ text }) => text));
-  const added = seeds.examples.filter(({ text }) => !held.has(text));
+  const held = new Set(set.examples.map(({ text }) => fingerprint(text)));
+  const added = seeds.examples.filter(({ text }) => !held.has(fingerprint(text)));
   if (added.length === 0) return set;
   process.stderr.write(
     `${added.length} seed prompts of the same ${domains.size} domains added; --no-seeds leaves them out\n`,

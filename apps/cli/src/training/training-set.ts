@@ -103,8 +103,8 @@ function assertNoConflicts(conflicts: readonly string[]): void {
   );
 }
 
-/** 128 bits of a hash: shorter than most texts, and no two texts share one. */
-function fingerprint(text: string): string {
+/** What tells texts apart but for case and spacing: 128 bits of a hash, shorter than most texts. */
+export function fingerprint(text: string): string {
   const normalised = text.trim().toLowerCase().replaceAll(/\s+/g, " ");
   return createHash("sha256").update(normalised).digest().toString("latin1", 0, 16);
 }
