@@ -22,8 +22,9 @@ export interface LinearHead {
  */
 export interface CentroidHead {
   readonly kind: "centroids";
-  readonly projection: QuantizedMatrix;
-  /** `projection.columns` rows of as many values as there are clusters. */
+  /** Parts of one matrix, one below the other; each has its own scales. */
+  readonly projection: readonly QuantizedMatrix[];
+  /** As many rows as the projection has columns, of as many values as there are clusters. */
   readonly centers: Float32Array;
   readonly offsets: Float32Array;
 }

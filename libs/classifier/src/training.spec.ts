@@ -30,7 +30,7 @@ function examples(perTheme: number): PromptExample[] {
 
 function bytesOf(router: TrainedRouter): string {
   const matrices: readonly QuantizedMatrix[] =
-    router.head.kind === "linear" ? router.head.weights : [router.head.projection];
+    router.head.kind === "linear" ? router.head.weights : router.head.projection;
   const rest =
     router.head.kind === "linear" ? [router.head.biases] : [router.head.centers, router.head.offsets];
   const parts = [

@@ -14,7 +14,7 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 /** What the graph has to compute, in plain numbers. */
 function expectedProbabilities({ vocabulary, head }: TrainedRouter, text: string): number[] {
   const { ids, weights } = vocabulary.vectorize(text);
-  const parts = head.kind === "linear" ? head.weights : [head.projection];
+  const parts = head.kind === "linear" ? head.weights : head.projection;
   const rows = parts.flatMap(({ bytes, scales, columns, rows: count }) =>
     Array.from({ length: count }, (_, row) =>
       Array.from(scales, (scale, column) => bytes[row * columns + column]! * scale),

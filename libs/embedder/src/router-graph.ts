@@ -40,9 +40,9 @@ export function encodeRouterGraph(head: RouterHead, producer: string): Uint8Arra
     graph.constant("biases", DataType.FLOAT, [classes], head.biases);
     graph.node("Add", [sums, "biases"], "scores");
   } else {
-    const projected = weightedRows(graph, [head.projection]);
+    const projected = weightedRows(graph, head.projection);
     graph.node("LpNormalization", [projected], "unit", { axis: -1, p: 2 });
-    graph.constant("centers", DataType.FLOAT, [head.projection.columns, classes], head.centers);
+    graph.constant("centers", DataType.FLOAT, [head.projection[0]!.columns, classes], head.centers);
     graph.node("MatMul", ["unit", "centers"], "products");
     graph.constant("offsets", DataType.FLOAT, [classes], head.offsets);
     graph.node("Add", ["products", "offsets"], "scores");

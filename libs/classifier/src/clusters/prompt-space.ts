@@ -18,7 +18,7 @@ export interface PromptSpace {
   /** Rows of `dimensions` values. */
   embed(vectors: readonly SparseVector[]): Float32Array;
   /** One row a feature of the vocabulary; word vectors are folded into one row a word. */
-  projection(): QuantizedMatrix;
+  projection(): readonly QuantizedMatrix[];
 }
 
 /** Finds the leading directions of the prompts' features. */
@@ -41,12 +41,11 @@ export function findPromptSpace(
     embed: (of) => toUnitRows(projectRows(rowsOf(of), basis, spaceDimensions), spaceDimensions),
     projection: () => {
       const plain = basis.subarray(0, firstMeaning * spaceDimensions);
-      if (words === undefined) return quantize(plain, spaceDimensions);
-      const folded = words.fold(basis.subarray(plain.length), spaceDimensions);
-      const all = new Float32Array(plain.length + folded.length);
-      all.set(plain);
-      all.set(folded, plain.length);
-      return quantize(all, spaceDimensions);
+      const parts = [quantize(plain, spaceDimensions)];
+      // On a scale of their own: folded rows are larger, and would leave the others few steps.
+      if (words !== undefined)
+        parts.push(quantize(words.fold(basis.subarray(plain.length), spaceDimensions), spaceDimensions));
+      return parts;
     },
   };
 }
