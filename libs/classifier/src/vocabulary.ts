@@ -26,10 +26,13 @@ export class Vocabulary {
   private readonly scanner = new FeatureScanner();
   private readonly cache = new TokenCache();
   private tokenIds = new Int32Array(64);
-  /** Occurrences in the text under way, up to 255: one byte a feature, so that all of them stay near the processor. */
-  private readonly counts: Uint8Array;
-  private readonly touched: Int32Array;
+  /** Block · 256 + occurrences in the text under way, up to 255: two bytes a feature, so that they stay near the processor. */
+  private readonly states: Uint16Array;
+  /** Features of the text read last, and their weights. They serve every text: a new array for each would cost more than filling it. */
+  readonly foundIds: Int32Array;
+  readonly foundWeights: Float32Array;
   private found = 0;
+  private readonly scales = new Float64Array(featureBlocks.length);
 
   constructor(
     readonly hashes: Uint32Array,
@@ -39,8 +42,9 @@ export class Vocabulary {
     this.index = new HashIndex(hashes.length);
     // Of two features with one hash the first is found; the place of every other stays what it is.
     for (const [id, hash] of hashes.entries()) this.index.put(hash, id);
-    this.counts = new Uint8Array(hashes.length);
-    this.touched = new Int32Array(hashes.length);
+    this.states = Uint16Array.from(blocks, (block) => block << 8);
+    this.foundIds = new Int32Array(hashes.length);
+    this.foundWeights = new Float32Array(hashes.length);
   }
 
   get size(): number {
@@ -53,24 +57,35 @@ export class Vocabulary {
     return first < 0 ? this.size : first;
   }
 
-  /** tf-idf of `text`: (1 + ln tf) · idf, every block brought to unit length and then scaled by its weight. */
+  /** What {@link read} finds in `text`, as arrays of its own. */
   vectorize(text: string): SparseVector {
+    const found = this.read(text);
+    return { ids: this.foundIds.slice(0, found), weights: this.foundWeights.slice(0, found) };
+  }
+
+  /**
+   * tf-idf of `text`: (1 + ln tf) · idf, every block brought to unit length and then scaled by its weight. Returns the
+   * number of features; they stand in {@link foundIds} and {@link foundWeights} until the next call.
+   */
+  read(text: string): number {
     this.count(text);
-    const { found, counts, idf, blocks } = this;
-    const ids = this.touched.slice(0, found);
-    const weights = new Float32Array(found);
-    const scales = new Float64Array(featureBlocks.length);
+    const { found, states, foundIds, foundWeights, scales } = this;
+    scales.fill(0);
     for (let index = 0; index < found; index++) {
-      const id = ids[index]!;
-      const weight = dampedCounts[counts[id]!]! * idf[id]!;
-      counts[id] = 0;
-      weights[index] = weight;
-      scales[blocks[id]!]! += weight * weight;
+      const state = states[foundIds[index]!]!;
+      const weight = dampedCounts[state & 0xff]! * foundWeights[index]!;
+      foundWeights[index] = weight;
+      scales[state >>> 8]! += weight * weight;
     }
     for (let block = 0; block < scales.length; block++)
       if (scales[block]! > 0) scales[block] = blockWeights[block]! / Math.sqrt(scales[block]!);
-    for (let index = 0; index < found; index++) weights[index]! *= scales[blocks[ids[index]!]!]!;
-    return { ids, weights };
+    for (let index = 0; index < found; index++) {
+      const id = foundIds[index]!;
+      const block = states[id]! >>> 8;
+      states[id] = block << 8;
+      foundWeights[index]! *= scales[block]!;
+    }
+    return found;
   }
 
   /** Counts the features of `text`, in the order of the scanner. */
@@ -80,12 +95,17 @@ export class Vocabulary {
     tokens.open(text);
     let previous = 0;
     while (tokens.next()) {
-      if (cache.find(tokens)) this.countAll(cache.places, cache.start, cache.count);
+      if (cache.find(tokens)) this.countRemembered(cache.start, cache.count);
       else this.countNew(tokens);
       const pair = index.get(pairHash(previous, tokens.hash));
-      if (pair >= 0) this.countOne(pair);
+      if (pair >= 0) this.countOne(pair, this.idf[pair]!);
       previous = tokens.hash;
     }
+  }
+
+  private countRemembered(start: number, count: number): void {
+    const { ids, weights } = this.cache;
+    for (let at = start; at < start + count; at++) this.countOne(ids[at]!, weights[at + count]!);
   }
 
   private countNew(token: TokenCursor): void {
@@ -94,20 +114,20 @@ export class Vocabulary {
     let known = 0;
     for (let at = 0; at < length; at++) {
       const id = this.index.get(this.scanner.hashes[at]!);
-      if (id >= 0) this.tokenIds[known++] = id;
+      if (id < 0) continue;
+      this.tokenIds[known++] = id;
+      this.countOne(id, this.idf[id]!);
     }
-    this.cache.put(token, this.tokenIds, known);
-    this.countAll(this.tokenIds, 0, known);
+    this.cache.put(token, this.tokenIds, known, this.idf);
   }
 
-  private countAll(ids: Int32Array, start: number, count: number): void {
-    for (let at = start; at < start + count; at++) this.countOne(ids[at]!);
-  }
-
-  private countOne(id: number): void {
-    const before = this.counts[id]!;
-    if (before === 0) this.touched[this.found++] = id;
-    if (before < 255) this.counts[id] = before + 1;
+  private countOne(id: number, idf: number): void {
+    const state = this.states[id]!;
+    if ((state & 0xff) === 0) {
+      this.foundIds[this.found] = id;
+      this.foundWeights[this.found++] = idf;
+    }
+    if ((state & 0xff) < 255) this.states[id] = state + 1;
   }
 }
 

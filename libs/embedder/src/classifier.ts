@@ -2,12 +2,12 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import {
   RouterError,
   type RouterManifest,
-  type SparseVector,
   type Vocabulary,
   type WeightedTerm,
 } from "@expert-router/classifier";
 import { readArtifact } from "./artifact-folder.js";
 import { SentenceEncoder } from "./encoder/index.js";
+import { FeatureBatch } from "./feature-batch.js";
 import { graphNames } from "./router-graph.js";
 
 /** Probabilities of one text. */
@@ -19,8 +19,12 @@ export interface Classification {
   readonly features: number;
 }
 
-/** Texts that one run of the model answers at most: larger batches gain little and delay the first. */
-const maxBatch = 32;
+/**
+ * Texts that one run of the model answers at most, and their UTF-16 units together unless the first alone has more. A
+ * run has the event loop for itself; larger ones gain little, delay the first answer and all else that the loop does.
+ */
+const maxBatch = 16;
+const maxBatchUnits = 8_000;
 
 /** Memory patterns are kept for every shape of input ever seen, and nearly every batch has a new one. */
 const sessionOptions = {
@@ -48,7 +52,10 @@ interface Waiting {
 export class Classifier {
   readonly labels: readonly string[];
   readonly version: string;
-  private readonly waiting: Waiting[] = [];
+  private waiting: Waiting[] = [];
+  /** Calls of {@link waiting} that a run has taken already. */
+  private taken = 0;
+  private readonly features = new FeatureBatch();
   private busy = false;
   private underWay: Promise<void> = Promise.resolve();
   /** Calls whose texts are with the encoder. */
@@ -121,7 +128,9 @@ export class Classifier {
    */
   async explain(text: string): Promise<WeightedTerm[]> {
     const words = wordsOf(text);
-    const without = words.map((word) => text.replaceAll(new RegExp(`(?<!\\p{L})${word}(?!\\p{L})`, "giu"), " "));
+    const without = words.map((word) =>
+      text.replaceAll(new RegExp(`(?<!\\p{L})${word}(?!\\p{L})`, "giu"), " "),
+    );
     const [whole, ...rest] = await this.classifyAll([text, ...without]);
     const { probabilities } = whole!;
     const best = probabilities.indexOf(Math.max(...probabilities));
@@ -166,18 +175,16 @@ export class Classifier {
     this.busy = true;
     // Calls of the same turn join the first run.
     await undefined;
-    while (this.waiting.length > 0) {
-      const batch = this.waiting.splice(0, maxBatch);
+    while (this.taken < this.waiting.length) {
+      const batch = this.nextBatch();
       try {
-        const vectors = batch.map(({ text }) => this.vocabulary.vectorize(text));
-        const probabilities = await this.run(
-          vectors,
-          batch.map(({ embedding }) => embedding),
-        );
+        this.features.clear();
+        for (const { text } of batch) this.features.read(text, this.vocabulary);
+        const probabilities = await this.run(batch.map(({ embedding }) => embedding));
         const size = this.labels.length;
         for (const [row, { resolve }] of batch.entries()) {
           const of = probabilities.slice(row * size, (row + 1) * size);
-          resolve({ probabilities: of, labels: this.labels, features: vectors[row]!.ids.length });
+          resolve({ probabilities: of, labels: this.labels, features: this.features.sizes[row]! });
         }
       } catch (error) {
         for (const { reject } of batch) reject(error);
@@ -186,36 +193,45 @@ export class Classifier {
     this.busy = false;
   }
 
-  /** One run of the model over `vectors`, padded to the longest with weight 0. */
-  private async run(
-    vectors: readonly SparseVector[],
-    embeddings: readonly (Float32Array | undefined)[],
-  ): Promise<Float32Array> {
-    const width = vectors.reduce((longest, vector) => Math.max(longest, vector.ids.length), 1);
-    const ids = new Int32Array(vectors.length * width);
-    const weights = new Float32Array(vectors.length * width);
-    for (const [row, vector] of vectors.entries()) {
-      ids.set(vector.ids, row * width);
-      weights.set(vector.weights, row * width);
+  /** Takes the calls that the next run answers, in their order. */
+  private nextBatch(): Waiting[] {
+    const first = this.taken;
+    let end = first;
+    let units = 0;
+    while (end < this.waiting.length && end - first < maxBatch) {
+      units += this.waiting[end]!.text.length;
+      if (end > first && units > maxBatchUnits) break;
+      end++;
     }
-    const feeds: Record<string, Tensor> = {
-      [graphNames.ids]: new Tensor("int32", ids, [vectors.length, width]),
-      [graphNames.weights]: new Tensor("float32", weights, [vectors.length, 1, width]),
-    };
+    const batch = this.waiting.slice(first, end);
+    this.taken = end;
+    // Cut off by the thousand: moving up the rest at every batch would cost the square of a long queue.
+    if (end === this.waiting.length || end >= 1_024) {
+      this.waiting = this.waiting.slice(end);
+      this.taken = 0;
+    }
+    return batch;
+  }
+
+  /** One run of the model over the features read. */
+  private async run(embeddings: readonly (Float32Array | undefined)[]): Promise<Float32Array> {
+    const { ids, weights } = this.features.tensors();
+    const feeds: Record<string, Tensor> = { [graphNames.ids]: ids, [graphNames.weights]: weights };
     const size = this.encoder?.dimensions ?? 0;
     if (size > 0) {
-      const rows = new Float32Array(vectors.length * size);
+      const rows = new Float32Array(embeddings.length * size);
       for (const [row, embedding] of embeddings.entries()) rows.set(embedding!, row * size);
-      feeds[graphNames.embedding] = new Tensor("float32", rows, [vectors.length, 1, size]);
+      feeds[graphNames.embedding] = new Tensor("float32", rows, [embeddings.length, 1, size]);
     }
     const outputs = await this.session.run(feeds);
     return outputs[graphNames.probabilities]!.data as Float32Array;
   }
 
   private async verifyOutput(dir: string): Promise<void> {
-    const last = { ids: Int32Array.of(this.vocabulary.size - 1), weights: Float32Array.of(1) };
+    this.features.clear();
+    this.features.add(Int32Array.of(this.vocabulary.size - 1), Float32Array.of(1), 1);
     const embedding = this.encoder && new Float32Array(this.encoder.dimensions);
-    const outputs = await this.run([last], [embedding]).catch((cause: unknown) => {
+    const outputs = await this.run([embedding]).catch((cause: unknown) => {
       throw new RouterError(
         "artifact_corrupt",
         `router.onnx of ${dir} does not fit its vocabulary: ${(cause as Error).message}`,
