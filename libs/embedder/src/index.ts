@@ -1,4 +1,5 @@
 export * from "./artifact-folder.js";
+export * from "./benchmark-classifier.js";
 export * from "./classifier.js";
 export * from "./encoder/index.js";
 export * from "./english-word-vectors.js";

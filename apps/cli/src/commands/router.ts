@@ -8,6 +8,7 @@ import { changeDeployment, type ChangeOptions } from "../router/change-deploymen
 import { deploymentText } from "../router/deployment-text.js";
 import { clearKeptPrompts, exportKeptPrompts } from "../router/kept-prompts.js";
 import { withStateRedis } from "../router/state-redis.js";
+import { routerBenchCommand } from "./router-bench.js";
 import { reportRouterErrors } from "./router-failure.js";
 
 interface DeployCommandOptions extends ChangeOptions {
@@ -28,13 +29,15 @@ export function routerCommand(): Command {
   command.addHelpText(
     "after",
     `
-The state is in Redis (REDIS_URL, or that of a running 'expert-router up') and every ingress follows it.
+The state is in Redis (REDIS_URL, or that of a running 'expert-router up') and every ingress follows it;
+only 'bench' needs none.
 
 Examples:
   $ expert-router router deploy routers/mine --shadow      decides beside the active one, without effect
   $ expert-router router deploy routers/mine --percent 5   decides 5 % of the prompts
   $ expert-router router promote                           decides all
-  $ expert-router router rollback                          the artifact before is back`,
+  $ expert-router router rollback                          the artifact before is back
+  $ expert-router router bench routers/mine                how fast it classifies`,
   );
   for (const part of [
     status(),
@@ -43,6 +46,7 @@ Examples:
     rollbackCommand(),
     resetCommand(),
     prompts(),
+    routerBenchCommand(),
   ])
     command.addCommand(part);
   return command;
