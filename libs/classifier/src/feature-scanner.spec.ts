@@ -46,6 +46,7 @@ describe("FeatureScanner", () => {
     expect(scan("Is 2+2=4?")).toMatchInlineSnapshot(`
       [
         4277732702,
+        3998442573,
         2764860075,
         3547637327,
         1270510740,

@@ -4,7 +4,7 @@ import { learnVocabulary } from "./vocabulary.js";
 
 /** Words of letters only, all different. */
 const word = (n: number): string =>
-  [...n.toString(26)].map((digit) => String.fromCharCode(97 + parseInt(digit, 26))).join("");
+  n.toString(26).replaceAll(/./g, (digit) => String.fromCharCode(97 + Number.parseInt(digit, 26)));
 
 /** What the vocabulary finds in a text, without any memory of the texts before: the ids in order. */
 function expectedIds(numbers: ReadonlyMap<number, number>, text: string): number[] {
