@@ -174,7 +174,7 @@ export class Classifier {
   private async drain(): Promise<void> {
     this.busy = true;
     // Calls of the same turn join the first run.
-    await undefined;
+    await Promise.resolve();
     while (this.taken < this.waiting.length) {
       const batch = this.nextBatch();
       try {

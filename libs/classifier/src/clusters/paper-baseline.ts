@@ -73,11 +73,12 @@ export function findPaperSpace(texts: readonly string[], seed = 1): PaperSpace {
  * @param labels one a point of the space.
  */
 export function clusterPaperSpace(
-  { points, place }: PaperSpace,
+  space: PaperSpace,
   labels: readonly string[],
   clusters: number,
   seed = 1,
 ): PaperBaseline {
+  const { points } = space;
   const names = [...new Set(labels)].sort();
   const truths = Int32Array.from(labels, (label) => names.indexOf(label));
   const held = Int32Array.from(truths.keys()).filter((row) => row % heldBackEvery === heldBackEvery - 1);
@@ -107,7 +108,7 @@ export function clusterPaperSpace(
     labels: names,
     temperature,
     predict: (asked) => {
-      const scores = scoresOf(place(asked));
+      const scores = scoresOf(space.place(asked));
       const probabilities = new Float64Array(clusters);
       return asked.map((_, row) => {
         softmax(scores.subarray(row * clusters, (row + 1) * clusters), temperature, probabilities);
