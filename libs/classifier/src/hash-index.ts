@@ -2,10 +2,10 @@
  * Bits of the filter for each place of the table. It is small enough to stay near the processor where the table is
  * not, and most look-ups, above all those of pairs of words, find nothing.
  */
-const filterBits = 4;
+const filterBits = 8;
 
 /** A table is never fuller than this; an unsuccessful search then looks at four places on average. */
-const greatestLoad = 0.6;
+const greatestLoad = 0.65;
 
 /**
  * Feature hash → number, by open addressing in one typed array. Hash and number stand side by side, because a

@@ -52,21 +52,37 @@ export function encodeRouterGraph(head: RouterHead, producer: string): Uint8Arra
 }
 
 /**
- * Adds Σ_l weights[b, 0, l] · matrix[ids[b, l]] and returns its name; [b, 1, columns]. The matrix is stored in parts, as bytes, and
- * spelled out once, when the session folds its constants, so that a run gathers floats and has nothing to convert.
+ * Adds Σ_l weights[b, 0, l] · matrix[ids[b, l]] and returns its name; [b, 1, columns]. The matrix stays as bytes in memory:
+ * a run reads a few hundred of its rows from all over, and four times as many bytes would not fit the processor's caches.
  */
 function weightedRows(graph: GraphBuilder, parts: readonly QuantizedMatrix[]): string {
-  const matrices = parts.map((part, index) => {
-    graph.constant(`bytes${index}`, DataType.INT8, [part.rows, part.columns], part.bytes);
-    graph.constant(`scales${index}`, DataType.FLOAT, [part.columns], part.scales);
-    graph.node("Cast", [`bytes${index}`], `steps${index}`, { to: DataType.FLOAT });
-    graph.node("Mul", [`steps${index}`, `scales${index}`], `matrix${index}`);
-    return `matrix${index}`;
-  });
-  graph.node("Concat", matrices, "matrix", { axis: 0 });
-  graph.node("Gather", ["matrix", graphNames.ids], "gathered", { axis: 0 });
-  graph.node("MatMul", [graphNames.weights, "gathered"], "sums");
+  const { bytes, scales, rows, columns } = joinParts(parts);
+  graph.constant("bytes", DataType.INT8, [rows, columns], bytes);
+  graph.constant("scales", DataType.FLOAT, [columns], scales);
+  graph.node("Gather", ["bytes", graphNames.ids], "gathered", { axis: 0 });
+  graph.node("Cast", ["gathered"], "steps", { to: DataType.FLOAT });
+  graph.node("MatMul", [graphNames.weights, "steps"], "stepSums");
+  graph.node("Mul", ["stepSums", "scales"], "sums");
   return "sums";
+}
+
+/** One matrix of several, on the greater of their scales. */
+function joinParts(parts: readonly QuantizedMatrix[]): QuantizedMatrix {
+  if (parts.length === 1) return parts[0]!;
+  const { columns } = parts[0]!;
+  const scales = Float32Array.from({ length: columns }, (_, column) =>
+    Math.max(...parts.map((part) => part.scales[column]!)),
+  );
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+  const bytes = new Int8Array(rows * columns);
+  let at = 0;
+  for (const part of parts) {
+    for (const [index, value] of part.bytes.entries()) {
+      const column = index % columns;
+      bytes[at++] = Math.round((value * part.scales[column]!) / scales[column]!);
+    }
+  }
+  return { bytes, scales, rows, columns };
 }
 
 /** Collects the nodes and constants of one graph. */
