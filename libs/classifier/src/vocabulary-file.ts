@@ -50,10 +50,14 @@ export function decodeVocabulary(bytes: Uint8Array): Vocabulary {
       `the vocabulary says ${size} features, its ${bytes.length} bytes hold another number`,
     );
   }
-  const blocks = Uint8Array.from(sizes.flatMap((count, block) => Array<number>(count).fill(block)));
-  const hashes = Uint32Array.from({ length: size }, (_, id) => view.getUint32(headerBytes + 4 * id, true));
-  const idf = Float32Array.from({ length: size }, (_, id) =>
-    view.getFloat32(headerBytes + 4 * (size + id), true),
-  );
+  const blocks = new Uint8Array(size);
+  let first = 0;
+  for (const [block, count] of sizes.entries()) blocks.fill(block, first, (first += count));
+  const hashes = new Uint32Array(size);
+  const idf = new Float32Array(size);
+  for (let id = 0; id < size; id++) {
+    hashes[id] = view.getUint32(headerBytes + 4 * id, true);
+    idf[id] = view.getFloat32(headerBytes + 4 * (size + id), true);
+  }
   return new Vocabulary(hashes, blocks, idf);
 }

@@ -145,6 +145,11 @@ export async function readArtifact(dir: string): Promise<RouterArtifact> {
   const [model, vocabularyBytes] = await Promise.all(
     artifactFiles.map(async (name) => readVerified(dir, name, manifest.files[name])),
   );
+  if (encoder !== undefined && !encoder.files.some(({ name }) => name === encoder.name))
+    throw new RouterError(
+      "artifact_invalid",
+      `${manifestFile} names the encoder's model ${encoder.name}, which is none of its files`,
+    );
   for (const { name, ...expected } of encoder?.files ?? []) {
     if (name.split(/[\\/]/).includes("..") || name.startsWith("/"))
       throw new RouterError("artifact_invalid", `${manifestFile} names ${name}, which lies outside`);

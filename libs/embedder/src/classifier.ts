@@ -88,7 +88,13 @@ export class Classifier {
         { cause },
       );
     }
-    const encoder = encoderDir === undefined ? undefined : await openEncoder(encoderDir, manifest);
+    let encoder: SentenceEncoder | undefined;
+    try {
+      if (encoderDir !== undefined) encoder = await openEncoder(encoderDir, manifest);
+    } catch (error) {
+      await session.release();
+      throw error;
+    }
     const classifier = new Classifier(session, vocabulary, encoder, manifest);
     try {
       await classifier.verifyOutput(dir);
@@ -248,12 +254,22 @@ export class Classifier {
 
 async function openEncoder(dir: string, manifest: RouterManifest): Promise<SentenceEncoder> {
   const expected = manifest.embedder.encoder!;
-  const encoder = await SentenceEncoder.open(dir, { model: expected.name, maxTokens: expected.max_tokens });
-  if (encoder.dimensions === expected.dimensions) return encoder;
+  let encoder: SentenceEncoder;
+  try {
+    encoder = await SentenceEncoder.open(dir, { model: expected.name, maxTokens: expected.max_tokens });
+  } catch (cause) {
+    throw new RouterError("artifact_corrupt", (cause as Error).message, { cause });
+  }
+  // A file that the manifest does not list has been read by nobody who compared hashes.
+  const listed = new Map(expected.files.map((file) => [file.name, file.sha256]));
+  const strange = encoder.model.files.find((file) => listed.get(file.name) !== file.sha256);
+  if (strange === undefined && encoder.dimensions === expected.dimensions) return encoder;
   await encoder.close();
   throw new RouterError(
     "artifact_corrupt",
-    `the encoder in ${dir} has ${encoder.dimensions} dimensions, router.json says ${expected.dimensions}`,
+    strange === undefined
+      ? `the encoder in ${dir} has ${encoder.dimensions} dimensions, router.json says ${expected.dimensions}`
+      : `the encoder in ${dir} uses ${strange.name}, which router.json does not list with this content`,
   );
 }
 

@@ -131,7 +131,10 @@ export class SentenceEncoder {
   private wake(): void {
     while (this.queue.size > 0 && this.idle.length > 0) {
       const host = this.idle.pop()!;
-      const work = this.serve(host).finally(() => this.busy.delete(work));
+      const work = this.serve(host).finally(() => {
+        this.busy.delete(work);
+        this.wake();
+      });
       this.busy.add(work);
     }
   }
@@ -151,9 +154,12 @@ export class SentenceEncoder {
           this.queue.drop(call);
           call.reject(error);
         }
+        if (host.failure !== undefined) break;
       }
     }
-    this.idle.push(host);
+    // A dead session answers at once, with an error: it would take every call while another one lives.
+    if (host.failure === undefined || this.hosts.every(({ failure }) => failure !== undefined))
+      this.idle.push(host);
   }
 
   private deliver(batch: readonly WaitingText<Call>[], rows: Float32Array): void {
