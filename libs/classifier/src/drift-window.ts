@@ -1,6 +1,5 @@
 /** Whether live traffic still looks like what a router was trained on. */
 import type { Drift } from "@expert-router/contracts";
-import { z } from "zod";
 import type { RouterManifest } from "./manifest.js";
 
 /** Above it the live distribution counts as another one; 0.1 is the usual bound below which nothing has moved. */
@@ -18,11 +17,6 @@ const leastShare = 1e-4;
 
 const bins = 10;
 
-const referenceSchema = z.object({
-  confidence_histogram: z.array(z.number().nonnegative()).length(bins).optional(),
-  class_shares: z.array(z.number().nonnegative()).optional(),
-});
-
 /** What the training report says about prompts that the router was not trained on, or the closest to it that it has. */
 export interface DriftReference {
   readonly labels: readonly string[];
@@ -34,14 +28,12 @@ export interface DriftReference {
 
 /** The reference in a manifest: its `training.reference`, or else the prompts that each class was trained on. */
 export function driftReference(manifest: RouterManifest): DriftReference {
-  const parsed = referenceSchema.safeParse((manifest.training as { reference?: unknown }).reference);
-  const { class_shares: measured, confidence_histogram: histogram } = parsed.success ? parsed.data : {};
+  const { reference } = manifest.training;
   const classes = manifest.experts;
-  const counts = measured?.length === classes.length ? measured : classes.map(({ prompts }) => prompts);
   return {
     labels: classes.map(({ name }) => name),
-    classShares: shares(counts),
-    ...(histogram !== undefined && sum(histogram) > 0 && { confidenceShares: shares(histogram) }),
+    classShares: shares(reference?.class_shares ?? classes.map(({ prompts }) => prompts)),
+    ...(reference && { confidenceShares: shares(reference.confidence_histogram) }),
   };
 }
 

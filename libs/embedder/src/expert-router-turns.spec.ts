@@ -23,14 +23,11 @@ function fakeClassifier(changes: Partial<RoutingClassifier> = {}) {
     labels,
     version: "v1",
     manifest: {} as RouterManifest,
-    classify: async (text) => {
-      asked.push([text]);
-      return answer(text);
-    },
     classifyAll: async (texts) => {
       asked.push([...texts]);
       return texts.map(answer);
     },
+    explain: async () => [],
     close: async () => undefined,
     ...changes,
   };
@@ -75,7 +72,7 @@ describe("an explanation", () => {
 
   it("names the words where the classifier can, and nothing where nothing was asked", async () => {
     const terms = [{ term: "loop", weight: 2 }];
-    const router = routerOf(fakeClassifier({ explain: () => terms }).classifier);
+    const router = routerOf(fakeClassifier({ explain: async () => terms }).classifier);
     const { explanation } = await router.explain("x 0.75");
     expect(explanation).toMatchObject({
       margin: 0.5,
@@ -97,11 +94,11 @@ describe("close", () => {
     const order: string[] = [];
     let answer: (() => void) | undefined;
     const { classifier } = fakeClassifier({
-      classify: (text) =>
+      classifyAll: ([text]) =>
         new Promise((resolve) => {
           answer = () => {
-            order.push(text);
-            resolve({ probabilities: Float32Array.of(1, 0), labels, features: 1 });
+            order.push(text!);
+            resolve([{ probabilities: Float32Array.of(1, 0), labels, features: 1 }]);
           };
         }),
       close: async () => void order.push("closed"),

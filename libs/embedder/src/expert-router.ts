@@ -10,7 +10,6 @@ import {
   type ExpertDecision,
   type RouterManifest,
   type RoutingPolicy,
-  type WeightedTerm,
 } from "@expert-router/classifier";
 import { Classifier, type Classification } from "./classifier.js";
 
@@ -20,19 +19,11 @@ export interface ExpertRouterOptions extends RoutingPolicy {
   readonly artifact?: string | undefined;
 }
 
-/** Something that classifies several texts in one run of its model. */
-export interface BatchClassifier {
-  classifyAll(texts: readonly string[]): Promise<readonly Classification[]>;
-}
-
-/** Something that names the words that spoke for the class of a text, the strongest first. */
-export interface TermExplainer {
-  explain(text: string): readonly WeightedTerm[] | Promise<readonly WeightedTerm[]>;
-}
-
 /** The part of a {@link Classifier} that routing needs. */
-export type RoutingClassifier = Pick<Classifier, "classify" | "labels" | "version" | "manifest" | "close"> &
-  Partial<BatchClassifier & TermExplainer>;
+export type RoutingClassifier = Pick<
+  Classifier,
+  "classifyAll" | "explain" | "labels" | "version" | "manifest" | "close"
+>;
 
 /** A decision with its reason for people. */
 export interface ExplainedDecision {
@@ -111,7 +102,7 @@ export class ExpertRouter {
       const turns = classifiedTurns(input);
       const decision = await this.decide(turns);
       const asked = decision.cluster !== null;
-      const terms = asked ? await this.classifier?.explain?.(turns.at(-1)!) : undefined;
+      const terms = asked ? await this.classifier?.explain(turns.at(-1)!) : undefined;
       return { decision, explanation: explainDecision(this.policy, decision, terms) };
     } finally {
       this.underWay--;
@@ -137,7 +128,7 @@ export class ExpertRouter {
     // Without stickiness the turns before the last have no say.
     const [first, ...later] = (this.policy.stickiness ?? 0) === 0 ? turns.slice(-1) : turns;
     if (first === undefined) return decideWithoutText(this.policy, "no-text", this.version);
-    const all = await classifyTogether(classifier, [first, ...later]);
+    const all = await classifier.classifyAll([first, ...later]);
     const of = ({ probabilities, labels, features }: Classification): ClassProbabilities => ({
       probabilities,
       labels,
@@ -147,14 +138,4 @@ export class ExpertRouter {
     });
     return decideConversation(this.policy, [of(all[0]!), ...all.slice(1).map(of)]);
   }
-}
-
-/** One micro-batch where the classifier knows batches; else calls of one turn of the event loop, which it may join. */
-async function classifyTogether(
-  classifier: RoutingClassifier,
-  texts: readonly string[],
-): Promise<readonly Classification[]> {
-  if (texts.length === 1) return [await classifier.classify(texts[0]!)];
-  if (classifier.classifyAll !== undefined) return classifier.classifyAll(texts);
-  return Promise.all(texts.map((text) => classifier.classify(text)));
 }
