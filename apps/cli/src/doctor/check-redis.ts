@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { maskedUrl } from "@expert-router/config";
 import { findKeptRedis, findRedisBinary } from "@expert-router/redis-server";
-import { Redis } from "ioredis";
+import { briefRedis } from "../brief-redis.js";
 import type { CheckResult } from "./check-result.js";
 
 const leastMajor = 7;
@@ -21,14 +21,7 @@ export async function checkRedis(redisUrl: string | undefined, dataDir: string):
 }
 
 async function examine(url: string): Promise<CheckResult> {
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    connectTimeout: timeoutMs,
-    commandTimeout: timeoutMs,
-    retryStrategy: () => null,
-  });
-  // Without a listener a refused connection would end the process; `connect` rejects with it as well.
-  redis.on("error", () => undefined);
+  const redis = briefRedis(url, timeoutMs);
   const where = maskedUrl(url);
   try {
     await redis.connect();

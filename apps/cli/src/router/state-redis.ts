@@ -1,10 +1,9 @@
 import { join } from "node:path";
 import { maskedUrl, type CommandSettings } from "@expert-router/config";
 import { findKeptRedis } from "@expert-router/redis-server";
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
+import { briefRedis } from "../brief-redis.js";
 import { CommandFailure } from "../command-failure.js";
-
-const timeoutMs = 5_000;
 
 /**
  * Runs `work` with a connection to the Redis of the system: `REDIS_URL`, or the one that `up` keeps.
@@ -17,14 +16,7 @@ export async function withStateRedis<Value>(
   const url = redisUrl ?? (await findKeptRedis(join(dataDir, "redis")))?.url;
   if (url === undefined)
     throw new CommandFailure("no Redis: REDIS_URL is not set, and no 'expert-router up' runs here");
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    connectTimeout: timeoutMs,
-    commandTimeout: timeoutMs,
-    retryStrategy: () => null,
-  });
-  // Without a listener a refused connection would end the process; `connect` rejects with it as well.
-  redis.on("error", () => undefined);
+  const redis = briefRedis(url);
   try {
     await redis.connect().catch((error: Error) => {
       throw new CommandFailure(`Redis at ${maskedUrl(url)} does not answer: ${error.message}`);
