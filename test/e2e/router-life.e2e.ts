@@ -2,7 +2,9 @@ import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { RouterManifest } from "@expert-router/classifier";
 import type { RouterStatus } from "@expert-router/contracts";
+import { artifactVersion, sha256 } from "@expert-router/embedder";
 import { simulatedAnswer } from "@expert-router/engine-sim";
 import { connectRedis } from "@expert-router/redis";
 import { deploy, RedisDeploymentStore, rollOut } from "@expert-router/router-state";
@@ -19,43 +21,55 @@ const endpoint = "/v1/chat/completions";
 const shipped = fileURLToPath(new URL("../../routers/default", import.meta.url));
 
 let folder: string;
-let base: string;
+let base: Artifact;
+let copies = 0;
 let system: TestSystem;
 let redis: ReturnType<typeof connectRedis>;
 
-/** A copy of the shipped artifact under another version. */
-function artifactCopy(name: string, version: string): string {
-  const dir = join(folder, name);
-  cpSync(shipped, dir, { recursive: true });
-  const file = join(dir, "router.json");
-  const manifest = JSON.parse(readFileSync(file, "utf8")) as object;
-  writeFileSync(file, JSON.stringify({ ...manifest, version }));
-  return dir;
+interface Artifact {
+  readonly path: string;
+  readonly version: string;
+}
+
+/** A copy of the shipped artifact whose last feature weighs a little else, which makes it another version. */
+function artifactCopy(name: string): Artifact {
+  const path = join(folder, name);
+  cpSync(shipped, path, { recursive: true });
+  const vocabulary = readFileSync(join(path, "vocabulary.bin"));
+  copies += 1;
+  vocabulary.writeFloatLE(1 + copies / 100, vocabulary.length - 4);
+  writeFileSync(join(path, "vocabulary.bin"), vocabulary);
+  const manifest = JSON.parse(readFileSync(join(path, "router.json"), "utf8")) as RouterManifest;
+  const of = { sha256: sha256(vocabulary), bytes: vocabulary.length };
+  const changed = { ...manifest, files: { ...manifest.files, "vocabulary.bin": of } };
+  const version = artifactVersion(changed);
+  writeFileSync(join(path, "router.json"), JSON.stringify({ ...changed, version }));
+  return { path, version };
 }
 
 /** Flips one bit of the model. */
-function spoil(dir: string): string {
-  const file = join(dir, "router.onnx");
+function spoil(artifact: Artifact): Artifact {
+  const file = join(artifact.path, "router.onnx");
   const bytes = readFileSync(file);
   bytes[bytes.length >> 1]! ^= 1;
   writeFileSync(file, bytes);
-  return dir;
+  return artifact;
 }
 
-/** Puts `dir` in the place of the configured artifact, as `train` does. */
-function replaceBase(dir: string): void {
-  renameSync(base, `${base}.${Date.now()}`);
-  renameSync(dir, base);
+/** Puts an artifact in the place of the configured one, as `train` does. */
+function replaceBase({ path }: Artifact): void {
+  renameSync(base.path, `${base.path}.${Date.now()}`);
+  renameSync(path, base.path);
 }
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "expert-router-life-"));
-  base = artifactCopy("base", "base-1");
+  base = artifactCopy("base");
   system = await TestSystem.start({
     ingresses: 2,
     interTokenLatencyMs: 250,
     config: {
-      router: { artifact: base, threshold: 0.45, keep_prompts: { sample: 1, max: 100, days: 1 } },
+      router: { artifact: base.path, threshold: 0.45, keep_prompts: { sample: 1, max: 100, days: 1 } },
     },
   });
   redis = connectRedis(system.redis.url, { mode: "wait", name: "test", onError: () => undefined });
@@ -130,41 +144,41 @@ async function user(
 describe(`versions of the router under ${streams} concurrent streams`, () => {
   it("are reloaded, deployed, refused and rolled back without an error or a lost token", async () => {
     const done = new AbortController();
+    const fresh = artifactCopy("fresh");
     const seen = { answers: 0, wrong: [] as string[] };
     const users = Promise.all(
       Array.from({ length: streams }, (_, number) => user(number, done.signal, seen)),
     );
     try {
       // A new artifact at the configured place is taken up by itself.
-      replaceBase(artifactCopy("fresh", "base-2"));
-      await whenAll("the new base artifact", ({ active }) => active.version === "base-2");
+      replaceBase(fresh);
+      await whenAll("the new base artifact", ({ active }) => active.version === fresh.version);
 
       // A broken one is refused, and the one before stays.
-      replaceBase(spoil(artifactCopy("broken", "base-3")));
+      replaceBase(spoil(artifactCopy("broken")));
       await whenAll("the refusal", ({ refusals }) => refusals[0]?.code === "artifact_corrupt");
-      expect(await activeVersions()).toEqual(["base-2", "base-2"]);
+      expect(await activeVersions()).toEqual([fresh.version, fresh.version]);
 
-      const next = artifactCopy("next", "next-1");
-      expect(await router("deploy", next)).toEqual({
+      const next = artifactCopy("next");
+      expect(await router("deploy", next.path)).toEqual({
         code: 0,
         output: "revision 1: served by all 2 replicas\n",
       });
-      expect(await activeVersions()).toEqual(["next-1", "next-1"]);
+      expect(await activeVersions()).toEqual([next.version, next.version]);
 
       // What the command itself could still load, and a replica cannot.
       const store = new RedisDeploymentStore(redis);
       const now = await store.read();
-      const gone = { path: spoil(artifactCopy("late", "next-2")), version: "next-2" };
-      const refused = await rollOut(store, now, deploy(now, gone));
-      expect(refused).toMatchObject({ end: "refused", deployment: { active: { version: "next-1" } } });
+      const refused = await rollOut(store, now, deploy(now, spoil(artifactCopy("late"))));
+      expect(refused).toMatchObject({ end: "refused", deployment: { active: { version: next.version } } });
       expect(JSON.stringify(refused.replicas)).toMatch(/router\.onnx hashes to/);
-      expect(await activeVersions()).toEqual(["next-1", "next-1"]);
+      expect(await activeVersions()).toEqual([next.version, next.version]);
 
       expect(await router("rollback")).toEqual({
         code: 0,
         output: expect.stringContaining("served by all 2 replicas") as string,
       });
-      expect(await activeVersions()).toEqual(["base-2", "base-2"]);
+      expect(await activeVersions()).toEqual([fresh.version, fresh.version]);
       await waitFor("answers that began after the last change", () => seen.answers >= 2 * streams, {
         timeoutMs: 60_000,
       });
@@ -176,15 +190,17 @@ describe(`versions of the router under ${streams} concurrent streams`, () => {
 
     const metrics = await (await fetch(`${system.url}/metrics`)).text();
     expect(metrics).toContain('expert_router_router_loads_total{role="base",result="refused"} 1');
-    expect(metrics).toContain('expert_router_router_version{role="active",version="base-2"} 1');
+    expect(metrics).toContain(`expert_router_router_version{role="active",version="${fresh.version}"} 1`);
     expect(metrics).toMatch(/^expert_router_router_decisions_total{role="active"} \d{2,}$/m);
   }, 120_000);
 
   it("are shown to the operator, a broken one is refused before anybody hears of it", async () => {
-    const { code, output } = await router("deploy", spoil(artifactCopy("spoilt", "x")));
+    const { code, output } = await router("deploy", spoil(artifactCopy("spoilt")).path);
     expect(code).toBe(1);
     expect(output).toMatch(/^error: .*router\.onnx hashes to [0-9a-f]+, router\.json says/);
-    expect((await router("status")).output).toMatch(/active +the configured artifact\n[^]*active base-2\n/);
+    expect((await router("status")).output).toMatch(
+      /active +the configured artifact\n[^]*active tfidf-linear-[0-9a-f]{12}\n/,
+    );
   });
 
   it("leave prompts for the next training where the operator wants them", async () => {

@@ -38,11 +38,17 @@ export class Vocabulary {
     readonly hashes: Uint32Array,
     readonly blocks: Uint8Array,
     readonly idf: Float32Array,
+    /** Of all `hashes`, where it has been made already. */
+    index?: HashIndex,
   ) {
-    this.index = new HashIndex(hashes.length);
-    // Of two features with one hash the first is found; the place of every other stays what it is.
-    for (const [id, hash] of hashes.entries()) this.index.put(hash, id);
-    this.states = Uint16Array.from(blocks, (block) => block << 8);
+    if (index === undefined) {
+      this.index = new HashIndex(hashes.length);
+      indexFeatures(this.index, hashes, 0, hashes.length);
+    } else {
+      this.index = index;
+    }
+    this.states = new Uint16Array(hashes.length);
+    for (let id = 0; id < hashes.length; id++) this.states[id] = blocks[id]! << 8;
     this.foundIds = new Int32Array(hashes.length);
     this.foundWeights = new Float32Array(hashes.length);
   }
@@ -129,6 +135,14 @@ export class Vocabulary {
     }
     if ((state & 0xff) < 255) this.states[id] = state + 1;
   }
+}
+
+/**
+ * Enters the features from `from` to before `to`, in their order: of two with one hash the first is found, and the
+ * number of every other stays what it is. A plain loop, because an iterator would take ten times as long.
+ */
+export function indexFeatures(index: HashIndex, hashes: Uint32Array, from: number, to: number): void {
+  for (let id = from; id < to; id++) index.put(hashes[id]!, id);
 }
 
 /**

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { trainOnClusters, trainOnLabels, type TrainedRouter } from "@expert-router/classifier";
-import { writeArtifact } from "./artifact-folder.js";
+import { writeArtifact } from "./write-artifact.js";
 import { Classifier } from "./classifier.js";
 import { samplePrompts } from "./sample-prompts.fixture.js";
 

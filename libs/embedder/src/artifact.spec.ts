@@ -1,11 +1,13 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { trainOnLabels } from "@expert-router/classifier";
-import { readArtifact, writeArtifact } from "./artifact-folder.js";
+import { trainOnLabels, type RouterManifest } from "@expert-router/classifier";
+import { artifactVersion } from "./artifact-version.js";
 import { Classifier } from "./classifier.js";
+import { readArtifact } from "./read-artifact.js";
 import { samplePrompts } from "./sample-prompts.fixture.js";
+import { writeArtifact } from "./write-artifact.js";
 
 let root: string;
 let good: string;
@@ -49,6 +51,22 @@ describe("writeArtifact", () => {
   });
 });
 
+describe("the place of an artifact", () => {
+  it("may be a link, which stays one", async () => {
+    const real = join(root, "real");
+    const link = join(root, "link");
+    await mkdir(real);
+    await symlink(real, link);
+    await writeArtifact(link, trained);
+    expect((await lstat(link)).isSymbolicLink()).toBe(true);
+    expect(await readdir(real)).toContain("router.json");
+  });
+
+  it.runIf(process.platform === "linux")("is told where no folder can be made", async () => {
+    await expect(writeArtifact("/proc/none/below", trained)).rejects.toThrow(/ENOENT/);
+  });
+});
+
 describe("readArtifact", () => {
   it("says how an artifact is broken", async () => {
     const flip = (bytes: Uint8Array): Uint8Array => bytes.map((byte, at) => (at === 40 ? byte ^ 1 : byte));
@@ -71,6 +89,13 @@ describe("readArtifact", () => {
           new TextDecoder().decode(bytes).replace('"format": 2', '"format": 3'),
         ),
         /train again/,
+      ],
+      [
+        "artifact_corrupt",
+        broken("renamed", "router.json", (bytes) =>
+          new TextDecoder().decode(bytes).replace(/"version": "[^"]+"/, '"version": "mine"'),
+        ),
+        /calls itself mine, but its content is tfidf-linear-/,
       ],
     ];
     for (const [code, dir, message] of cases) {
@@ -95,15 +120,14 @@ describe("readArtifact", () => {
     await cp(good, dir, { recursive: true });
     const hollow = Buffer.alloc(64);
     const { createHash } = await import("node:crypto");
-    const manifest = JSON.parse(await readFile(join(dir, "router.json"), "utf8")) as {
-      files: Record<string, unknown>;
-    };
+    const manifest = JSON.parse(await readFile(join(dir, "router.json"), "utf8")) as RouterManifest;
     manifest.files["router.onnx"] = {
       sha256: createHash("sha256").update(hollow).digest("hex"),
       bytes: hollow.length,
     };
     await writeFile(join(dir, "router.onnx"), hollow);
-    await writeFile(join(dir, "router.json"), JSON.stringify(manifest));
+    const version = artifactVersion(manifest);
+    await writeFile(join(dir, "router.json"), JSON.stringify({ ...manifest, version }));
     await expect(Classifier.load(dir)).rejects.toThrow(/router.onnx of .*hollow is not a model/);
   });
 });
