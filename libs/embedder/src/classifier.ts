@@ -5,9 +5,10 @@ import {
   type Vocabulary,
   type WeightedTerm,
 } from "@expert-router/classifier";
-import { readArtifact } from "./artifact-folder.js";
+import { readArtifact } from "./read-artifact.js";
 import { SentenceEncoder } from "./encoder/index.js";
 import { FeatureBatch } from "./feature-batch.js";
+import { RememberingEncoder } from "./remembering-encoder.js";
 import { graphNames } from "./router-graph.js";
 
 /** Probabilities of one text. */
@@ -34,8 +35,9 @@ const sessionOptions = {
   enableMemPattern: false,
 } as const;
 
-/** Words of a text whose part in its class is tried, and how many are named. */
+/** Words of a text whose part in its class is tried; with an encoder a try costs a hundred times as much. */
 const maxTriedWords = 48;
+const maxEncodedTries = 16;
 const maxNamedWords = 8;
 
 interface Waiting {
@@ -65,7 +67,7 @@ export class Classifier {
   private constructor(
     private readonly session: InferenceSession,
     private readonly vocabulary: Vocabulary,
-    private readonly encoder: SentenceEncoder | undefined,
+    private readonly encoder: RememberingEncoder | undefined,
     readonly manifest: RouterManifest,
   ) {
     this.labels = manifest.experts.map((of) => of.name);
@@ -88,9 +90,9 @@ export class Classifier {
         { cause },
       );
     }
-    let encoder: SentenceEncoder | undefined;
+    let encoder: RememberingEncoder | undefined;
     try {
-      if (encoderDir !== undefined) encoder = await openEncoder(encoderDir, manifest);
+      if (encoderDir !== undefined) encoder = new RememberingEncoder(await openEncoder(encoderDir, manifest));
     } catch (error) {
       await session.release();
       throw error;
@@ -109,7 +111,9 @@ export class Classifier {
   async classify(text: string): Promise<Classification> {
     if (this.closed) throw new Error("the classifier is closed");
     if (this.encoder === undefined) return this.enqueue(text, undefined);
-    return this.encoded(this.encoder.encode([text]).then(async (embedding) => this.enqueue(text, embedding)));
+    return this.encoded(
+      this.encoder.encode([text]).then(async ([embedding]) => this.enqueue(text, embedding)),
+    );
   }
 
   /** Classifies several texts, together as far as one run of the model takes them. */
@@ -117,13 +121,10 @@ export class Classifier {
     if (this.closed) throw new Error("the classifier is closed");
     const { encoder } = this;
     if (encoder === undefined) return Promise.all(texts.map(async (text) => this.enqueue(text, undefined)));
-    const size = encoder.dimensions;
     const classified = encoder
       .encode(texts)
-      .then(async (rows) =>
-        Promise.all(
-          texts.map(async (text, row) => this.enqueue(text, rows.subarray(row * size, (row + 1) * size))),
-        ),
+      .then(async (embeddings) =>
+        Promise.all(texts.map(async (text, row) => this.enqueue(text, embeddings[row]))),
       );
     return this.encoded(classified);
   }
@@ -133,7 +134,7 @@ export class Classifier {
    * loses most of its probability. Runs the model once a word, so it is for people who ask, not for every request.
    */
   async explain(text: string): Promise<WeightedTerm[]> {
-    const words = wordsOf(text);
+    const words = wordsOf(text, this.encoder === undefined ? maxTriedWords : maxEncodedTries);
     const without = words.map((word) =>
       text.replaceAll(new RegExp(`(?<!\\p{L})${word}(?!\\p{L})`, "giu"), " "),
     );
@@ -273,8 +274,8 @@ async function openEncoder(dir: string, manifest: RouterManifest): Promise<Sente
   );
 }
 
-/** Distinct words of a text, the longest first, as they may be put into a regular expression. */
-function wordsOf(text: string): string[] {
+/** At most `most` distinct words of a text, the longest first, as they may be put into a regular expression. */
+function wordsOf(text: string, most: number): string[] {
   const words = new Set(text.toLowerCase().match(/\p{L}{2,40}/gu) ?? []);
-  return [...words].sort((a, b) => b.length - a.length).slice(0, maxTriedWords);
+  return [...words].sort((a, b) => b.length - a.length).slice(0, most);
 }

@@ -36,6 +36,14 @@ describe("TextQueue", () => {
     expect(calls).toContain("small");
   });
 
+  it("makes batches of long texts small, so that what comes next waits little", () => {
+    const queue = new TextQueue<string>();
+    queue.add("bulk", textsOf(...Array.from({ length: 100 }, () => 1_024)));
+    queue.add("longer than a batch", textsOf(20_000));
+    expect(queue.take(1)).toHaveLength(8);
+    expect(queue.take(1).map(({ call }) => call)).toEqual(["longer than a batch"]);
+  });
+
   it("puts texts of like length together", () => {
     const queue = new TextQueue<string>();
     queue.add("a", textsOf(...Array.from({ length: 64 }, (_, at) => (at % 2 === 0 ? 10 : 500))));

@@ -2,6 +2,8 @@
 export const maxBatchTexts = 32;
 /** Texts that a batch has at least, if so many wait: fewer waste what a run can do at once. */
 const minBatchTexts = 8;
+/** UTF-16 units of a batch, unless its first text alone has more: a prompt that comes now waits for the batches under way. */
+const maxBatchUnits = 8_192;
 /** Texts of one call that are looked at when a batch is filled, and of all calls. */
 const callWindow = 64;
 const queueWindow = 256;
@@ -63,9 +65,12 @@ export class TextQueue<Call> {
     const at = candidates.findIndex(({ entry, row }) => entry === seed.entry && row === seed.row);
     let from = at;
     let to = at + 1;
+    let units = lengthOf(seed);
     while (to - from < most && to - from < candidates.length) {
       const shorter = from === 0 ? Infinity : lengthOf(seed) - lengthOf(candidates[from - 1]!);
       const longer = to === candidates.length ? Infinity : lengthOf(candidates[to]!) - lengthOf(seed);
+      units += lengthOf(candidates[shorter <= longer ? from - 1 : to]!);
+      if (units > maxBatchUnits) break;
       if (shorter <= longer) from--;
       else to++;
     }
