@@ -35,6 +35,7 @@ export const errorTable = {
   engine_error: upstream,
   engine_unreachable: { ...upstream, status: 503 },
   expert_unavailable: unavailable,
+  router_overloaded: { ...unavailable, sheddable: true },
   engine_overloaded: { ...upstream, status: 503, sheddable: true },
   engine_timeout: { ...upstream, status: 504 },
   engine_protocol_error: upstream,

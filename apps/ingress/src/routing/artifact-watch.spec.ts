@@ -40,3 +40,11 @@ it("waits until files that are being written stand still", async () => {
   expect(seen).toEqual([false, false, false]);
   expect(await watch.hasChanged()).toBe(true);
 });
+
+it("looks into subfolders too", async () => {
+  await mkdir(join(folder, "encoder/onnx"), { recursive: true });
+  await writeFile(join(folder, "encoder/onnx/model.onnx"), "1");
+  await watch.start();
+  await writeFile(join(folder, "encoder/onnx/model.onnx"), "12");
+  expect([await watch.hasChanged(), await watch.hasChanged()]).toEqual([false, true]);
+});

@@ -27,10 +27,10 @@ export class ArtifactWatch {
   }
 }
 
-/** Names, sizes, times and inodes of the files; undefined if there is no such folder. */
+/** Names, sizes, times and inodes of the files, those in subfolders too; undefined if there is no such folder. */
 async function fingerprint(folder: string): Promise<string | undefined> {
   try {
-    const names = (await readdir(folder)).toSorted();
+    const names = (await readdir(folder, { recursive: true })).toSorted();
     const lines = names.map(async (name) => {
       const { size, mtimeMs, ino } = await stat(join(folder, name));
       return `${name} ${size} ${mtimeMs} ${ino}`;

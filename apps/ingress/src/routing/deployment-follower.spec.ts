@@ -78,6 +78,19 @@ describe("DeploymentFollower", () => {
     expect(reads).toBe(2);
   });
 
+  it("reports while an artifact takes its time to load", async () => {
+    artifacts.versions.set("/a", "a-1");
+    deployment = deployed("a", 1);
+    let open: (() => void) | undefined;
+    artifacts.gate = new Promise((resolve) => (open = resolve));
+    const following = follower.follow();
+    await follower.report();
+    expect(reports).toMatchObject([{ revision: 0, versions: { active: "base-1" } }]);
+    open!();
+    await following;
+    expect(reports.at(-1)).toMatchObject({ revision: 1, versions: { active: "a-1" } });
+  });
+
   it("takes its report back at the end", async () => {
     await follower.follow();
     await follower.stop();

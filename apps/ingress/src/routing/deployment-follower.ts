@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import type { RouterDeployment, RouterReplica } from "@expert-router/contracts";
-import type { RouterLineup } from "./router-lineup.js";
+import { retryMs, type RouterLineup } from "./router-lineup.js";
 
 /** Where deployments come from and reports go. */
 export interface DeploymentSource {
@@ -8,9 +8,6 @@ export interface DeploymentSource {
   report(replica: RouterReplica): Promise<void>;
   withdraw(id: string): Promise<void>;
 }
-
-/** An artifact that was refused is tried again after this time: its folder may have arrived meanwhile. */
-const retryMs = 30_000;
 
 /** Keeps the routers of this process in step with the deployment that all replicas share, and tells what it runs. */
 export class DeploymentFollower {
@@ -40,6 +37,11 @@ export class DeploymentFollower {
     }
   }
 
+  /** Reports what this process runs now. Apart from {@link follow}, for loading a large artifact takes longer than a report lives. */
+  async report(): Promise<void> {
+    if (!this.stopped) await this.source.report(this.replica());
+  }
+
   /** Takes the report back. */
   async stop(): Promise<void> {
     this.stopped = true;
@@ -55,7 +57,7 @@ export class DeploymentFollower {
         this.triedAtMs = Date.now();
         await this.lineup.apply(deployment);
       }
-      if (!this.stopped) await this.source.report(this.replica());
+      await this.report();
     } while (this.lookAgain && !this.stopped);
   }
 

@@ -1,11 +1,17 @@
 import type { ArtifactRefusal, RouterRole } from "@expert-router/contracts";
 import type { Logger, RouterMetrics } from "@expert-router/telemetry";
+import type { DecisionFailures } from "./decision-failures.js";
 import type { LineupListener, RouterLineup } from "./router-lineup.js";
 
-/** Tells the log and the metrics which artifacts were loaded or refused. */
-export class LineupLog implements LineupListener {
+/** Least time between two lines about decisions that fail in one place. */
+const failureSilenceMs = 60_000;
+
+/** Tells the log and the metrics which artifacts were loaded or refused, and why one on trial fails. */
+export class LineupLog implements LineupListener, DecisionFailures {
   /** The last refusal of each place: one that is tried again and again is one line. */
   private readonly said = new Map<RouterRole, string>();
+  /** When a failed decision of a place was last told. */
+  private readonly toldAtMs = new Map<string, number>();
 
   constructor(
     private readonly logger: Logger,
@@ -25,6 +31,16 @@ export class LineupLog implements LineupListener {
     this.logger.error(
       { role, path, code, reason: message },
       "a router artifact is refused; the one before stays",
+    );
+  }
+
+  failed(role: "candidate" | "shadow", version: string | null, error: unknown): void {
+    const nowMs = Date.now();
+    if (nowMs - (this.toldAtMs.get(role) ?? -Infinity) < failureSilenceMs) return;
+    this.toldAtMs.set(role, nowMs);
+    this.logger.warn(
+      { role, routerVersion: version, err: error },
+      "a router on trial could not decide; the active one does",
     );
   }
 

@@ -58,21 +58,23 @@ export async function startRouterLife(context: IngressContext): Promise<RouterLi
     log.publish(lineup);
   });
   const lookAtFiles = quietly(context, "the router's artifact cannot be watched", async () => {
-    if ((await watch?.hasChanged()) !== true) return;
+    if (!(await watch?.hasChanged()) && !lineup.isBaseDue(Date.now())) return;
     await lineup.reloadBase();
     log.publish(lineup);
   });
+  const report = quietly(context, "the router's replicas cannot be told", () => follower.report());
   const trim = quietly(context, "kept prompts cannot be trimmed", () => sample.trim());
   await follow();
   subscriber.on("message", () => void follow());
   const tasks = [
     every(followMs, follow),
+    every(publishMs, report),
     every(watchMs, lookAtFiles),
     every(publishMs, async () => drift.publish(lineup.serving.active)),
     every(trimMs, trim),
   ];
   return {
-    router: new ServingRouter({ lineup, drift, sample, metrics: metrics.router }),
+    router: new ServingRouter({ lineup, drift, sample, metrics: metrics.router, log }),
     stop: async () => {
       for (const task of tasks) task.stop();
       subscriber.disconnect();

@@ -52,6 +52,17 @@ describe("RouterLineup", () => {
     expect(lineup.refusals).toEqual([]);
   });
 
+  it("goes on with the trial under way when the next candidate is refused", async () => {
+    await apply({ candidate: ref("a"), percent: 5 });
+    artifacts.versions.delete("/b");
+    await apply({ candidate: ref("b"), shadow: true });
+    expect(served()).toEqual({ active: "base-1", candidate: "a-1", percent: 5, shadow: false });
+    expect(lineup.refusals).toMatchObject([{ role: "candidate", path: "/b" }]);
+    await apply({ candidate: ref("a"), percent: 5 });
+    expect(lineup.refusals).toEqual([]);
+    expect(artifacts.loadedRouters).toHaveLength(2);
+  });
+
   it("refuses a folder that holds another version than the one deployed", async () => {
     artifacts.versions.set("/a", "a-2");
     await apply({ active: ref("a") });
@@ -79,9 +90,15 @@ describe("RouterLineup", () => {
     await lineup.reloadBase();
     expect(served().active).toBe("base-1");
     expect(lineup.refusals).toMatchObject([{ role: "base" }]);
+    const refusedAtMs = lineup.refusals[0]!.at_ms;
+    expect([lineup.isBaseDue(refusedAtMs + 29_999), lineup.isBaseDue(refusedAtMs + 30_000)]).toEqual([
+      false,
+      true,
+    ]);
     artifacts.versions.set("/base", "base-1");
     await lineup.reloadBase();
     expect(lineup.refusals).toEqual([]);
+    expect(lineup.isBaseDue(Infinity)).toBe(false);
     expect(artifacts.open).toEqual(["base-1"]);
   });
 

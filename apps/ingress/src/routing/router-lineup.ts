@@ -26,6 +26,9 @@ export interface LineupListener {
 /** Loads the artifact at `path`; rejects with a RouterError if it is broken or does not fit the experts. */
 export type LoadRouter = (path: string | undefined) => Promise<ExpertRouter>;
 
+/** An artifact that was refused is tried again after this time: its folder may have arrived meanwhile. */
+export const retryMs = 30_000;
+
 interface Held {
   /** Undefined for the base artifact of a single expert. */
   readonly path: string | undefined;
@@ -94,17 +97,26 @@ export class RouterLineup {
     return [...this.refused.values()];
   }
 
+  /** Whether the base artifact was refused long enough ago to be tried again. */
+  isBaseDue(nowMs: number): boolean {
+    const refusal = this.refused.get("base");
+    return refusal !== undefined && nowMs - refusal.at_ms >= retryMs;
+  }
+
   /** Serves by `deployment` as far as its artifacts can be served; the rest is in {@link refusals}. */
   async apply(deployment: RouterDeployment): Promise<void> {
     await this.inTurn(async () => {
       const { active, candidate } = deployment;
-      this.plan = deployment;
       const nextActive = active === baseArtifact ? this.base : await this.hold("active", active);
       if (active === baseArtifact) this.refused.delete("active");
       const nextCandidate = candidate === null ? undefined : await this.hold("candidate", candidate);
       if (candidate === null) this.refused.delete("candidate");
       this.active = nextActive ?? this.active;
-      this.candidate = nextCandidate;
+      // The trial under way goes on as it was when the one that is to follow it is refused.
+      if (candidate === null || nextCandidate !== undefined) {
+        this.candidate = nextCandidate;
+        this.plan = deployment;
+      }
       this.revisionSeen = deployment.revision;
       this.swap();
     });

@@ -1,6 +1,6 @@
 import { basePlan, type DeploymentPlan, type KeptPrompt } from "@expert-router/contracts";
 import { createMetrics, type Metrics } from "@expert-router/telemetry";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { FakeArtifacts } from "../testing/fake-routers.js";
 import { PromptSample } from "./prompt-sample.js";
 import { shareOf } from "./prompt-share.js";
@@ -13,6 +13,7 @@ let lineup: RouterLineup;
 let metrics: Metrics;
 let router: ServingRouter;
 let kept: KeptPrompt[];
+let failures: string[];
 const bounds = { sample: 0.5, max: 10, days: 1 };
 const candidate = { path: "/next", version: "general-2" };
 
@@ -22,6 +23,7 @@ beforeEach(async () => {
   lineup = await RouterLineup.start("/base", artifacts.load, artifacts);
   metrics = createMetrics({ defaultMetrics: false });
   kept = [];
+  failures = [];
   const keeping = { add: async (prompt: KeptPrompt) => kept.push(prompt), trim: async () => 0 };
   let draws = 0;
   router = new ServingRouter({
@@ -29,6 +31,7 @@ beforeEach(async () => {
     drift: new TrafficDrift(0.45, metrics.router),
     sample: new PromptSample(bounds, keeping, metrics.router, () => (draws++ % 2 === 0 ? 0.49 : 0.5)),
     metrics: metrics.router,
+    log: { failed: (role, version, error) => failures.push(`${role} ${version}: ${String(error)}`) },
   });
 });
 
@@ -64,6 +67,35 @@ describe("a share of the prompts", () => {
     artifacts.of("general-2").failing = true;
     expect(await router.route("text", origin("req_1"))).toMatchObject({ expert: "code" });
     expect(await counted("router_candidate_failures_total")).toEqual({ "": 1 });
+    expect(failures).toEqual(["candidate general-2: Error: the model failed"]);
+  });
+});
+
+describe("decisions that the model cannot keep up with", () => {
+  it("are refused past a number, and let in again when there is room", async () => {
+    let open: (() => void) | undefined;
+    artifacts.of("code-1").gate = new Promise((resolve) => (open = resolve));
+    const waiting = Array.from({ length: 4_096 }, (_, i) => router.route("text", origin(`req_${i}`)));
+    await expect(router.route("one more", origin("req_x"))).rejects.toMatchObject({
+      code: "router_overloaded",
+      retryAfterS: 1,
+    });
+    open!();
+    await Promise.all(waiting);
+    expect(await router.route("one more", origin("req_x"))).toMatchObject({ expert: "code" });
+  });
+
+  it("are refused earlier where one takes seconds, and the client is told how long", async () => {
+    const clock = vi.spyOn(performance, "now");
+    clock.mockReturnValueOnce(0).mockReturnValueOnce(7_500);
+    await router.route("slow", origin("req_slow"));
+    clock.mockRestore();
+    let open: (() => void) | undefined;
+    artifacts.of("code-1").gate = new Promise((resolve) => (open = resolve));
+    const waiting = Array.from({ length: 64 }, (_, i) => router.route("text", origin(`req_${i}`)));
+    await expect(router.route("one more", origin("req_x"))).rejects.toMatchObject({ retryAfterS: 8 });
+    open!();
+    await Promise.all(waiting);
   });
 });
 

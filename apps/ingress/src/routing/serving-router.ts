@@ -1,8 +1,9 @@
 import { classifiedTurns, type ExpertDecision } from "@expert-router/classifier";
-import type { ChatMessage, RouterStatus } from "@expert-router/contracts";
+import { CodedError, type ChatMessage, type RouterStatus } from "@expert-router/contracts";
 import type { ExplainedDecision } from "@expert-router/embedder";
 import type { RouterMetrics } from "@expert-router/telemetry";
 import type { PromptRouter } from "../wiring/ports.js";
+import type { DecisionFailures } from "./decision-failures.js";
 import type { PromptSample } from "./prompt-sample.js";
 import { shareOf, type RequestOrigin } from "./prompt-share.js";
 import type { RouterLineup } from "./router-lineup.js";
@@ -15,24 +16,45 @@ export interface ServingRouterParts {
   readonly drift: TrafficDrift;
   readonly sample: PromptSample;
   readonly metrics: RouterMetrics;
+  readonly log: DecisionFailures;
 }
+
+/** Decisions under way at once: more would only wait. */
+const maxUnderWay = 4_096;
+/** So few are let in however long the last one took. */
+const fewUnderWay = 64;
+/** A request that would wait longer than this for its decision alone is better sent again later. */
+const maxDecisionMs = 5_000;
 
 /** The {@link PromptRouter} of this process: the version whose turn it is decides, and what it decides is watched. */
 export class ServingRouter implements PromptRouter {
   private readonly shadows: ShadowDecisions;
+  private underWay = 0;
+  /** How long the last decision took, its wait for the model included: what the next one has to expect. */
+  private lastDecisionMs = 0;
 
   constructor(private readonly parts: ServingRouterParts) {
-    const { lineup, metrics } = parts;
-    this.shadows = new ShadowDecisions(metrics, (router) => lineup.serving.candidate === router);
+    const { lineup, metrics, log } = parts;
+    this.shadows = new ShadowDecisions(metrics, log, (router) => lineup.serving.candidate === router);
   }
 
   get version(): string | null {
     return this.parts.lineup.serving.active.version;
   }
 
+  /** @throws CodedError `router_overloaded` when so many decisions are under way that another one would wait for seconds. */
   async route(input: string | readonly ChatMessage[], origin: RequestOrigin): Promise<ExpertDecision> {
+    this.assertRoom();
     const turns = classifiedTurns(input);
-    const decision = (await this.byCandidate(turns, origin)) ?? (await this.byActive(turns));
+    const startedAt = performance.now();
+    this.underWay++;
+    let decision: ExpertDecision;
+    try {
+      decision = (await this.byCandidate(turns, origin)) ?? (await this.byActive(turns));
+    } finally {
+      this.underWay--;
+      this.lastDecisionMs = performance.now() - startedAt;
+    }
     if (decision.cluster !== null) this.parts.metrics.confidence.observe(decision.confidence);
     this.parts.sample.offer(origin.id, turns, decision);
     return decision;
@@ -64,6 +86,15 @@ export class ServingRouter implements PromptRouter {
     };
   }
 
+  private assertRoom(): void {
+    const { underWay, lastDecisionMs } = this;
+    const waits = underWay >= fewUnderWay && lastDecisionMs > maxDecisionMs;
+    if (!waits && underWay < maxUnderWay) return;
+    throw new CodedError("router_overloaded", "Too many prompts wait to be classified.", {
+      retryAfterS: Math.max(1, Math.ceil(lastDecisionMs / 1_000)),
+    });
+  }
+
   /** The candidate's decision, if it is its turn. One that fails at it does not harm the request. */
   private async byCandidate(
     turns: readonly string[],
@@ -76,8 +107,9 @@ export class ServingRouter implements PromptRouter {
       const decision = await candidate.routeTurns(turns);
       metrics.decisions.inc({ role: "candidate" });
       return decision;
-    } catch {
+    } catch (error) {
       metrics.candidateFailures.inc();
+      this.parts.log.failed("candidate", candidate.version, error);
       return undefined;
     }
   }

@@ -1,6 +1,7 @@
 import type { ExpertDecision } from "@expert-router/classifier";
 import type { ExpertRouter } from "@expert-router/embedder";
 import type { RouterMetrics } from "@expert-router/telemetry";
+import type { DecisionFailures } from "./decision-failures.js";
 
 /** Decisions that wait at most; a text of one is bounded by what is classified at all. */
 const maxBacklog = 256;
@@ -22,6 +23,7 @@ export class ShadowDecisions {
 
   constructor(
     private readonly metrics: RouterMetrics,
+    private readonly log: DecisionFailures,
     /** Whether this version still serves: one that is closed is not asked any more. */
     private readonly isServing: (shadow: ExpertRouter) => boolean,
   ) {}
@@ -44,8 +46,9 @@ export class ShadowDecisions {
         const { expert } = await shadow.routeTurns(turns);
         shadowDecisions.inc({ active: chosen, shadow: expert });
         shadowSeconds.observe((performance.now() - offeredAt) / 1_000);
-      } catch {
+      } catch (error) {
         shadowDropped.inc({ cause: "failed" });
+        this.log.failed("shadow", shadow.version, error);
       }
       await new Promise((resolve) => setImmediate(resolve));
     }

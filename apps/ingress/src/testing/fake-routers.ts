@@ -49,10 +49,12 @@ export class FakeArtifacts implements LineupListener {
   readonly versions = new Map<string, string>();
   readonly loadedRouters: FakeRouter[] = [];
   readonly heard: string[] = [];
+  /** Set to hold loading back until it is called. */
+  gate: Promise<void> | undefined;
 
   readonly load: LoadRouter = async (path) => {
     const version = this.versions.get(path ?? "");
-    await Promise.resolve();
+    await this.gate;
     if (version === undefined) throw new RouterError("artifact_corrupt", `${path} is broken`);
     const router = new FakeRouter(version, version.startsWith("general") ? "general" : "code");
     this.loadedRouters.push(router);
