@@ -1,12 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { readModelSettings } from "@expert-router/config";
-import {
-  benchmarkEncoder,
-  SentenceEncoder,
-  type EncoderBenchmark,
-  type EncoderLoad,
-} from "@expert-router/embedder";
+import { benchmarkEncoder, SentenceEncoder, type EncoderBenchmark } from "@expert-router/embedder";
 import { Command } from "commander";
 import { ModelHub } from "../models/model-hub.js";
 import { pullModel } from "../models/pull-model.js";
@@ -120,15 +115,17 @@ function checkCommand(): Command {
 function benchCommand(): Command {
   const command = withEncoderOptions(
     new Command("bench")
-      .description("measure an encoder: one prompt at a time, then many in flight")
+      .description("measure an encoder with prompts of several lengths: one at a time, then many in flight")
       .argument("<dir>", "its folder")
-      .option("--seconds <n>", "seconds for each of the two", positive, 10)
+      .option("--seconds <n>", "seconds for each length and way of asking", positive, 5)
+      .option("--chars <n,…>", "lengths of the prompts in characters", lengths, [30, 100, 400])
       .option("--in-flight <n>", "calls under way at once", positive, 32)
       .option("--json", "print the figures as JSON"),
   );
   type Options = EncoderOptions & {
     readonly seconds: number;
     readonly inFlight: number;
+    readonly chars: readonly number[];
     readonly json?: true;
   };
   return command.action(async (dir: string, { json, file, ...options }: Options) =>
@@ -139,34 +136,29 @@ function benchCommand(): Command {
   );
 }
 
-function benchmarkTable({ model, dimensions, one, many, ratio }: EncoderBenchmark): string {
-  const row = (of: EncoderLoad) => [
-    of.in_flight,
-    of.prompts_per_s,
-    of.tokens_per_s,
-    of.p50_ms,
-    of.p99_ms,
-    of.cpu_ms_per_prompt,
-    of.event_loop_delay_ms.p99,
-    of.event_loop_delay_ms.max,
-  ];
-  const head = [
-    "in flight",
-    "prompts/s",
-    "tokens/s",
-    "p50 ms",
-    "p99 ms",
-    "cpu ms a prompt",
-    "loop delay p99 ms",
-    "max ms",
-  ];
-  const lines = [head, row(one), row(many)].map((cells) =>
-    cells.map((cell, at) => String(cell).padStart(head[at]!.length)).join("  "),
+function benchmarkTable({ model, dimensions, processors, levels }: EncoderBenchmark): string {
+  const head = ["characters", "tokens", "in flight", "prompts/s", "p50 ms", "p99 ms", "cpu ms a prompt"];
+  const columns = [...head, "loop delay p99 ms", "max ms", "ratio"];
+  const rows = levels.flatMap(({ chars, tokens, one, many, ratio }) =>
+    [one, many].map((of) => [
+      chars,
+      tokens,
+      of.in_flight,
+      of.prompts_per_s,
+      of.p50_ms,
+      of.p99_ms,
+      of.cpu_ms_per_prompt,
+      of.event_loop_delay_ms.p99,
+      of.event_loop_delay_ms.max,
+      of === many ? ratio : "",
+    ]),
   );
-  return [
-    `${model}, ${dimensions} dimensions`,
-    ...lines,
-    `${many.in_flight} in flight over one: ${ratio}`,
-    "",
-  ].join("\n");
+  const lines = [columns, ...rows].map((cells) =>
+    cells.map((cell, at) => String(cell).padStart(columns[at]!.length)).join("  "),
+  );
+  return [`${model}, ${dimensions} dimensions, ${processors} processors`, ...lines, ""].join("\n");
+}
+
+function lengths(list: string): number[] {
+  return list.split(",").map(positive);
 }

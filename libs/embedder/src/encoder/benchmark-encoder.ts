@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { SentenceEncoder, type SentenceEncoderOptions } from "./sentence-encoder.js";
 
@@ -6,8 +7,8 @@ export interface EncoderBenchmarkOptions extends SentenceEncoderOptions {
   readonly seconds?: number;
   /** Calls under way at once in the second way. Default 32. */
   readonly inFlight?: number;
-  /** Prompts to encode. Default: made up, 100 to 400 characters long. */
-  readonly texts?: readonly string[];
+  /** Lengths of the prompts in characters; each is measured by itself. Default 30, 100 and 400. */
+  readonly chars?: readonly number[];
 }
 
 /** One way of asking, one prompt a call. */
@@ -24,47 +25,71 @@ export interface EncoderLoad {
   readonly event_loop_delay_ms: { readonly p50: number; readonly p99: number; readonly max: number };
 }
 
-export interface EncoderBenchmark {
-  readonly model: string;
-  readonly dimensions: number;
-  readonly max_tokens: number;
+/** Prompts of one length, asked in both ways. */
+export interface EncoderLevel {
+  readonly chars: number;
+  /** Tokens of a prompt on average, those around it included. */
+  readonly tokens: number;
   readonly one: EncoderLoad;
   readonly many: EncoderLoad;
   /** Prompts per second of `many`, over those of `one`. */
   readonly ratio: number;
 }
 
+export interface EncoderBenchmark {
+  readonly model: string;
+  readonly dimensions: number;
+  readonly max_tokens: number;
+  /** What the machine has; no ratio can be greater than this times what a batch saves. */
+  readonly processors: number;
+  readonly levels: readonly EncoderLevel[];
+}
+
 const defaultSeconds = 10;
 const defaultInFlight = 32;
+const defaultChars = [30, 100, 400];
 const warmUpSeconds = 1;
 /** Resolution of Node's measurement of the event loop, which it counts as delay. */
 const delayResolutionMs = 1;
 
 /**
- * Measures the encoder in `dir`: one prompt at a time, then many in flight.
+ * Measures the encoder in `dir` with prompts of several lengths: one at a time, then many in flight.
  * @throws EncoderError when it cannot be opened.
  */
 export async function benchmarkEncoder(
   dir: string,
   options: EncoderBenchmarkOptions = {},
 ): Promise<EncoderBenchmark> {
-  const { seconds = defaultSeconds, inFlight = defaultInFlight, texts = madeUpPrompts(), ...rest } = options;
+  const { seconds = defaultSeconds, inFlight = defaultInFlight, chars = defaultChars, ...rest } = options;
   const encoder = await SentenceEncoder.open(dir, rest);
+  const levels: EncoderLevel[] = [];
   try {
-    await load(encoder, texts, inFlight, Math.min(seconds, warmUpSeconds));
-    const one = await load(encoder, texts, 1, seconds);
-    const many = await load(encoder, texts, inFlight, seconds);
-    return {
-      model: encoder.model.name,
-      dimensions: encoder.dimensions,
-      max_tokens: encoder.maxTokens,
-      one,
-      many,
-      ratio: rounded(many.prompts_per_s / one.prompts_per_s),
-    };
+    for (const length of chars) {
+      const texts = madeUpPrompts(length);
+      await load(encoder, texts, inFlight, Math.min(seconds, warmUpSeconds));
+      const before = encoder.counts;
+      const one = await load(encoder, texts, 1, seconds);
+      const many = await load(encoder, texts, inFlight, seconds);
+      const { tokens, texts: asked } = encoder.counts;
+      levels.push({
+        chars: length,
+        tokens: Math.round((tokens - before.tokens) / (asked - before.texts)),
+        one,
+        many,
+        ratio: rounded(many.prompts_per_s / one.prompts_per_s),
+      });
+    }
   } finally {
     await encoder.close();
   }
+  const { dimensions, maxTokens, model } = encoder;
+  return {
+    model: model.name,
+    dimensions,
+    max_tokens: maxTokens,
+    processors: availableParallelism(),
+    levels,
+  };
 }
 
 async function load(
@@ -116,13 +141,12 @@ const words =
     " ",
   );
 
-/** 1,024 prompts of 100 to 400 characters, always the same. */
-function madeUpPrompts(): string[] {
+/** 1,024 prompts of `chars` characters, always the same. */
+function madeUpPrompts(chars: number): string[] {
   let state = 1;
   // Numerical Recipes' linear congruential generator: enough to mix words.
   const random = () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
   return Array.from({ length: 1_024 }, () => {
-    const chars = 100 + Math.floor(random() * 300);
     let text = "";
     while (text.length < chars) text += `${words[Math.floor(random() * words.length)]!} `;
     return text.slice(0, chars).trim();

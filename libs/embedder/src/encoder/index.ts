@@ -1,6 +1,7 @@
 export {
   benchmarkEncoder,
   type EncoderBenchmark,
+  type EncoderLevel,
   type EncoderBenchmarkOptions,
   type EncoderLoad,
 } from "./benchmark-encoder.js";
