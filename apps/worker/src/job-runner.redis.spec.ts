@@ -6,6 +6,7 @@ import { startRedis, type TestRedis } from "@expert-router/testing";
 import { RedisRequestStore, RedisTokenPublisher } from "@expert-router/token-stream";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { EngineCircuit } from "./engine-circuit.js";
 import { JobRunner } from "./job-runner.js";
 
 const retention = { syncMs: 60_000, jobsMs: 60_000 };
@@ -54,7 +55,9 @@ function runnerOf(engine: InferenceEngine): JobRunner {
   });
   const publisher = new RedisTokenPublisher(redis, { retention });
   const metrics = createMetrics({ defaultMetrics: false });
-  return new JobRunner(engine, publisher, metrics, logger, {
+  const circuit = new EngineCircuit();
+  circuit.probed(true);
+  return new JobRunner(engine, circuit, publisher, metrics, logger, {
     workerId: "wrk_1",
     expert: "code",
     maxAttempts: 3,
@@ -112,7 +115,7 @@ describe("a request that an engine dies of", () => {
 });
 
 describe("an engine that does not take requests in", () => {
-  it("uses up no attempt, and is asked less and less often", async () => {
+  it("uses up no attempt, is asked less and less often, and then left alone", async () => {
     const runner = runnerOf(
       // eslint-disable-next-line require-yield
       engineOf(async function* () {
@@ -120,10 +123,15 @@ describe("an engine that does not take requests in", () => {
       }),
     );
     const request = await newRequest();
-    const delays = (await runToEnd(runner, request, 8)).map((outcome) =>
-      outcome.type === "retry" ? outcome.delayMs : -1,
-    );
-    expect(delays).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+    const outcomes = await runToEnd(runner, request, 6);
+    expect(outcomes.map((outcome) => (outcome.type === "retry" ? outcome.delayMs : outcome.type))).toEqual([
+      250,
+      500,
+      1_000,
+      2_000,
+      "hand-back",
+      "hand-back",
+    ]);
     expect(await store.read(request.id)).toMatchObject({ status: "in_progress", attempts: 0 });
   });
 });

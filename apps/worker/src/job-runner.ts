@@ -15,6 +15,7 @@ import {
   type TokenPublisher,
 } from "@expert-router/token-stream";
 import { continuationBehind, usageBehind } from "./continuation.js";
+import type { CircuitCall, EngineCircuit } from "./engine-circuit.js";
 import { AttemptStopped, StopSwitch } from "./running-attempt.js";
 
 /** Settings of a {@link JobRunner}. */
@@ -43,6 +44,7 @@ export class JobRunner {
 
   constructor(
     private readonly engine: InferenceEngine,
+    readonly circuit: EngineCircuit,
     private readonly publisher: TokenPublisher,
     private readonly metrics: Metrics,
     private readonly logger: Logger,
@@ -61,6 +63,16 @@ export class JobRunner {
   }
 
   async run(job: TakenJob): Promise<JobOutcome> {
+    const circuitCall = this.circuit.begin();
+    if (circuitCall === undefined) return this.leaveToOthers();
+    try {
+      return await this.attempt(job, circuitCall);
+    } finally {
+      circuitCall.ended();
+    }
+  }
+
+  private async attempt(job: TakenJob, circuitCall: CircuitCall): Promise<JobOutcome> {
     const { workerId } = this.options;
     const opened = await this.publisher.open(job.id, { workerId, continues: this.continues });
     const { request, writer } = opened;
@@ -87,12 +99,13 @@ export class JobRunner {
         body: request.body,
         ...(continuation.tokens > 0 && { continueBehind: continuation }),
       };
-      await this.generate(call, writer, stopSwitch.signal, progress);
+      await this.generate(call, writer, stopSwitch.signal, progress, circuitCall);
       return await this.close(writer, request, {
         status: "completed",
         usage: usageBehind(progress.usage, continuation.tokens),
       });
     } catch (error) {
+      circuitCall.ended(error instanceof EngineError ? error : undefined);
       return await this.settleFailure(error, opened, request, writer, progress);
     } finally {
       stopSwitch.dispose();
@@ -105,8 +118,10 @@ export class JobRunner {
     writer: AttemptWriter,
     signal: AbortSignal,
     progress: Progress,
+    circuitCall: CircuitCall,
   ): Promise<void> {
     for await (const events of this.engine.generate(call, signal)) {
+      if (progress.deltas === 0) circuitCall.answered();
       let hasRoom = true;
       for (const event of events) {
         if (event.type === "delta") {
@@ -146,6 +161,7 @@ export class JobRunner {
     const triesLeft = uncounted || opened.attempt < this.options.maxAttempts;
     if (coded.definition.retryable && triesLeft) {
       await writer.release({ uncounted });
+      if (this.circuit.state === "open") return this.leaveToOthers();
       this.metrics.handBacks.inc({ expert: this.options.expert, cause: "retry" });
       const delayMs =
         coded.retryAfterS === undefined
@@ -157,6 +173,12 @@ export class JobRunner {
       status: "failed",
       error: { code: coded.code, message: coded.message },
     });
+  }
+
+  /** This worker takes nothing while its circuit is open, so the request cannot come back here at once. */
+  private leaveToOthers(): JobOutcome {
+    this.metrics.handBacks.inc({ expert: this.options.expert, cause: "circuit-open" });
+    return { type: "hand-back" };
   }
 
   private async settleStop(

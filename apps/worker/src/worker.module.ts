@@ -7,6 +7,7 @@ import { createLogger, createMetrics, type Logger, type Metrics } from "@expert-
 import { RedisTokenPublisher } from "@expert-router/token-stream";
 import { Module, type DynamicModule, type FactoryProvider } from "@nestjs/common";
 import type { Redis } from "ioredis";
+import { EngineCircuit } from "./engine-circuit.js";
 import { JobRunner } from "./job-runner.js";
 import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from "./tokens.js";
 import { WorkerService } from "./worker.service.js";
@@ -75,7 +76,7 @@ export class WorkerModule {
             logger: Logger,
             workerId: string,
           ) =>
-            new JobRunner(engine, publisher, metrics, logger, {
+            new JobRunner(engine, new EngineCircuit(), publisher, metrics, logger, {
               workerId,
               expert: expert.id,
               maxAttempts: system.limits.maxAttempts,

@@ -136,7 +136,8 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     const job = await this.worker.getNextJob(token, { block });
     if (job === undefined) return false;
     const running: RunningJob = { job, token, lockLost: new AbortController() };
-    if (this.pulling) void this.run(running, work);
+    // The room may have gone while this call slept in Redis.
+    if (this.pulling && this.room > 0) void this.run(running, work);
     else await this.handBack(running);
     return true;
   }

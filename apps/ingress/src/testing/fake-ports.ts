@@ -193,7 +193,12 @@ class FakeRegistry implements WorkerRegistry {
   async beat(): Promise<void> {}
   async leave(): Promise<void> {}
   async alive(expert: string): Promise<WorkerReport[]> {
-    const engine = { engineHealthy: true, engineKind: "sim", engineModel: "simulated" };
+    const engine = {
+      engineHealthy: true,
+      engineCircuit: "closed",
+      engineKind: "sim",
+      engineModel: "simulated",
+    };
     return [
       {
         id: "wrk_1",
