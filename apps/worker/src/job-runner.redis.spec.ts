@@ -1,9 +1,9 @@
-import { newRequestId, type RequestRecord } from "@expert-router/contracts";
+import { newRequestId, redisKeys, type RequestRecord } from "@expert-router/contracts";
 import { EngineError, type EngineCall, type EngineEvent, type InferenceEngine } from "@expert-router/engine";
 import type { JobOutcome } from "@expert-router/queue";
 import { createLogger, createMetrics } from "@expert-router/telemetry";
 import { startRedis, type TestRedis } from "@expert-router/testing";
-import { RedisRequestStore, RedisTokenPublisher } from "@expert-router/token-stream";
+import { RedisDeadLetters, RedisRequestStore, RedisTokenPublisher } from "@expert-router/token-stream";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { EngineCircuit } from "./engine-circuit.js";
@@ -15,6 +15,7 @@ let server: TestRedis;
 let redis: Redis;
 let store: RedisRequestStore;
 let logLines: string[];
+let deadLetters: RedisDeadLetters;
 
 beforeAll(async () => {
   server = await startRedis();
@@ -26,6 +27,7 @@ afterAll(async () => {
 });
 beforeEach(() => {
   store = new RedisRequestStore(redis, { retention });
+  deadLetters = new RedisDeadLetters(redis, { keptMs: 120_000 });
   logLines = [];
 });
 
@@ -57,10 +59,11 @@ function runnerOf(engine: InferenceEngine): JobRunner {
   const metrics = createMetrics({ defaultMetrics: false });
   const circuit = new EngineCircuit();
   circuit.probed(true);
-  return new JobRunner(engine, circuit, publisher, metrics, logger, {
+  return new JobRunner(engine, circuit, publisher, deadLetters, metrics, logger, {
     workerId: "wrk_1",
     expert: "code",
     maxAttempts: 3,
+    deadKeptMs: 120_000,
   });
 }
 
@@ -111,6 +114,11 @@ describe("a request that an engine dies of", () => {
     await runToEnd(runner, request);
     expect(calls).toBe(3);
     expect(await store.read(request.id)).toMatchObject({ status: "failed", error: { code: "engine_error" } });
+    const letter = { id: request.id, expert: "code", code: "engine_error", attempts: 3 };
+    expect(await deadLetters.read("code", request.id)).toMatchObject(letter);
+    expect(JSON.stringify(await deadLetters.list("code"))).not.toContain(secret);
+    expect((await store.read(request.id))?.body, "kept to be replayed").toEqual(request.body);
+    expect(await redis.pttl(redisKeys.meta(request.id))).toBeGreaterThan(retention.jobsMs);
   });
 });
 
@@ -195,6 +203,9 @@ describe("the log of the process", () => {
     const request = await newRequest();
     await runToEnd(runner, request);
     expect((await store.read(request.id))?.error?.message).toContain(secret);
+    // What the engine refuses is the client's to mend: no dead letter, and the body goes.
+    expect(await deadLetters.read("code", request.id)).toBeUndefined();
+    expect((await store.read(request.id))?.body).toEqual({});
     expect(logLines.join("")).toContain("engine_rejected");
     expect(logLines.join("")).not.toContain(secret);
   });

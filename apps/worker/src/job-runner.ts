@@ -1,4 +1,5 @@
 import {
+  becomesDeadLetter,
   CodedError,
   type Endpoint,
   type RequestState,
@@ -11,6 +12,7 @@ import type { Logger, Metrics } from "@expert-router/telemetry";
 import {
   LogWriteFailed,
   type AttemptWriter,
+  type RedisDeadLetters,
   type OpenedAttempt,
   type TokenPublisher,
 } from "@expert-router/token-stream";
@@ -23,6 +25,8 @@ export interface JobRunnerOptions {
   readonly workerId: string;
   readonly expert: string;
   readonly maxAttempts: number;
+  /** How long a dead letter is kept. */
+  readonly deadKeptMs: number;
 }
 
 /** First pause after a failure that another attempt may cure; doubled with each attempt. */
@@ -46,6 +50,7 @@ export class JobRunner {
     private readonly engine: InferenceEngine,
     readonly circuit: EngineCircuit,
     private readonly publisher: TokenPublisher,
+    private readonly deadLetters: Pick<RedisDeadLetters, "add" | "remove">,
     private readonly metrics: Metrics,
     private readonly logger: Logger,
     private readonly options: JobRunnerOptions,
@@ -217,8 +222,19 @@ export class JobRunner {
 
   private async close(writer: AttemptWriter, request: RequestState, end: Terminal): Promise<JobOutcome> {
     const terminal: Terminal = { ...end, queueMs: queueMsOf(request) };
-    if ((await writer.close(terminal)) === "closed") {
-      const { expert } = this.options;
+    const { expert, deadKeptMs, maxAttempts } = this.options;
+    const code = terminal.error?.code;
+    const dead = terminal.status === "failed" && becomesDeadLetter(code);
+    if (dead) {
+      // Listed before it is closed: a crash in between leaves an open request, whose next attempt comes here again.
+      const attempts = Math.min(request.attempts, maxAttempts);
+      const letter = { id: request.id, expert, code: code ?? "", attempts, failedAtMs: Date.now() };
+      await this.deadLetters.add(letter);
+    }
+    const closed = await writer.close(terminal, dead ? { deadKeptMs } : {});
+    if (closed !== "closed" && dead) await this.deadLetters.remove(expert, request.id);
+    if (closed === "closed") {
+      if (dead) this.metrics.deadLettersAdded.inc({ expert, code: code ?? "" });
       this.metrics.jobs.inc({ status: terminal.status });
       // The ingress that a client waits at measures the time of a sync request.
       if (request.kind === "job") {

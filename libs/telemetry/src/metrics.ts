@@ -40,6 +40,9 @@ export interface Metrics {
   readonly attempts: Counter<"expert" | "mode">;
   /** Jobs handed back to the queue unfinished, by why (`drain`, `retry`, `circuit-open`, `worker-lost`). */
   readonly handBacks: Counter<"expert" | "cause">;
+  /** Requests that failed for good, in the list that can be replayed. */
+  readonly deadLetters: Gauge<"expert">;
+  readonly deadLettersAdded: Counter<"expert" | "code">;
   readonly httpRequests: Counter<"method" | "route" | "status">;
   readonly httpSeconds: Histogram<"method" | "route">;
   /** Answers that are being streamed to clients. */
@@ -106,6 +109,11 @@ export function createMetrics(options: { readonly defaultMetrics?: boolean } = {
     engineErrors: counter("engine_errors_total", "Failed engine calls by error code.", ["expert", "code"]),
     attempts: counter("attempts_total", "Attempts begun.", ["expert", "mode"]),
     handBacks: counter("hand_backs_total", "Jobs handed back unfinished.", ["expert", "cause"]),
+    deadLetters: gauge("dead_letters", "Requests that failed for good and can be replayed.", ["expert"]),
+    deadLettersAdded: counter("dead_letters_total", "Requests that failed for good, by error code.", [
+      "expert",
+      "code",
+    ]),
     httpRequests: counter("http_requests_total", "HTTP requests answered.", ["method", "route", "status"]),
     httpSeconds: histogram("http_request_seconds", "Time to answer an HTTP request.", waitBuckets, [
       "method",

@@ -63,10 +63,11 @@ export interface AttemptWriter {
   /** Resolves when the writer has room again. */
   drained(): Promise<void>;
   /**
-   * Writes what is left, then the terminal entry. `refused`: somebody else closed the log or took over.
+   * Writes what is left, then the terminal entry. `refused`: somebody else closed the log or took over. `deadKeptMs`: the
+   * request becomes a dead letter, so its body, record and log are kept for so long, or for their retention if that is longer.
    * @throws LogWriteFailed the log is still open.
    */
-  close(terminal: Terminal): Promise<"closed" | "refused">;
+  close(terminal: Terminal, options?: { deadKeptMs?: number }): Promise<"closed" | "refused">;
   /**
    * Writes what is left and leaves the log open for the next attempt, as on hand-back. `uncounted`: the attempt
    * does not count against the request, because it was no fault of it.

@@ -195,7 +195,7 @@ class FakeRegistry implements WorkerRegistry {
   async alive(expert: string): Promise<WorkerReport[]> {
     const engine = {
       engineHealthy: true,
-      engineCircuit: "closed",
+      engineCircuit: "closed" as const,
       engineKind: "sim",
       engineModel: "simulated",
     };
@@ -280,6 +280,7 @@ export function fakePorts(experts: readonly string[]): FakePorts {
         ?.enqueue({ id: record.id, priorityClass: record.priorityClass });
     },
     store: logs,
+    deadLetters: { count: async () => 0 },
     follower: logs,
     registry: new FakeRegistry(),
     queues,
