@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { redisKeys, type DeadLetter, type Job, type RequestId } from "@expert-router/contracts";
 import { simulatedAnswer } from "@expert-router/engine-sim";
 import { waitFor } from "@expert-router/testing";
-import { Redis } from "ioredis";
+import { connectRedis } from "@expert-router/redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { simulatorSeed, TestSystem } from "../support/system.js";
 
@@ -99,7 +99,7 @@ describe("a poison job", () => {
     const ids = jobs.map(({ id }) => id);
     await waitFor("both are dead", async () => (await listed(...ids)).length === 2, { timeoutMs: 20_000 });
     // The cause goes: the faulty field is taken out of what is kept.
-    const redis = new Redis(system.redis.url);
+    const redis = connectRedis(system.redis.url, { mode: "wait", name: "test", onError: () => undefined });
     for (const { id } of jobs) {
       const key = redisKeys.meta(id as RequestId);
       const body = JSON.parse((await redis.hget(key, "body")) ?? "") as Record<string, unknown>;
