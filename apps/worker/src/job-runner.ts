@@ -16,9 +16,10 @@ import {
   type OpenedAttempt,
   type TokenPublisher,
 } from "@expert-router/token-stream";
-import { continuationBehind, usageBehind } from "./continuation.js";
+import { acceptedText, DeltaSize, isWhole, usageBehind } from "./continuation.js";
 import type { CircuitCall, EngineCircuit } from "./engine-circuit.js";
 import { AttemptStopped, StopSwitch } from "./running-attempt.js";
+import { StopGuard } from "./stop-guard.js";
 
 /** Settings of a {@link JobRunner}. */
 export interface JobRunnerOptions {
@@ -45,6 +46,7 @@ interface Progress {
 export class JobRunner {
   private readonly running = new Set<StopSwitch>();
   private readonly continues: readonly Endpoint[];
+  private readonly deltaSize = new DeltaSize();
 
   constructor(
     private readonly engine: InferenceEngine,
@@ -84,11 +86,13 @@ export class JobRunner {
     if (request === undefined || writer === undefined) return { type: "done" };
     this.countOpening(opened, request);
 
+    if (isWhole(opened.accepted, request.body["n"]))
+      return this.close(writer, request, { status: "completed" });
     const refusal = this.refusalOf(opened, request);
     if (refusal !== undefined) return this.close(writer, request, refusal);
-    const continuation = continuationBehind(opened.accepted);
-    if (continuation.type === "whole") return this.close(writer, request, { status: "completed" });
-    if (continuation.type === "impossible") return this.close(writer, request, interrupted);
+    const accepted = acceptedText(opened.accepted);
+    if (accepted === undefined) return this.giveUpContinuing(request, writer);
+    const behind = { text: accepted.text, tokens: this.deltaSize.estimate(accepted.deltas) };
 
     const stopSwitch = new StopSwitch();
     stopSwitch.onAbort(job.lockLost, () => "lock-lost");
@@ -102,12 +106,14 @@ export class JobRunner {
       const call = {
         endpoint: request.endpoint,
         body: request.body,
-        ...(continuation.tokens > 0 && { continueBehind: continuation }),
+        ...(behind.tokens > 0 && { continueBehind: behind }),
       };
       await this.generate(call, writer, stopSwitch.signal, progress, circuitCall);
+      if (request.continuable && behind.tokens === 0 && progress.usage !== undefined)
+        this.deltaSize.observe(progress.usage.completion_tokens, progress.deltas);
       return await this.close(writer, request, {
         status: "completed",
-        usage: usageBehind(progress.usage, continuation.tokens),
+        usage: usageBehind(progress.usage, behind.tokens),
       });
     } catch (error) {
       circuitCall.ended(error instanceof EngineError ? error : undefined);
@@ -125,12 +131,13 @@ export class JobRunner {
     progress: Progress,
     circuitCall: CircuitCall,
   ): Promise<void> {
+    const guard = new StopGuard(call.body["stop"]);
     for await (const events of this.engine.generate(call, signal)) {
       if (progress.deltas === 0) circuitCall.answered();
       let hasRoom = true;
       for (const event of events) {
         if (event.type === "delta") {
-          hasRoom = writer.append(event.delta);
+          for (const delta of guard.push(event.delta)) hasRoom = writer.append(delta);
           progress.deltas += 1;
         } else {
           progress.usage = event.usage;
@@ -138,6 +145,7 @@ export class JobRunner {
       }
       if (!hasRoom) await writer.drained();
     }
+    for (const delta of guard.end()) writer.append(delta);
     // An attempt that lost its log must not be taken for a finished one.
     signal.throwIfAborted();
   }
@@ -208,6 +216,13 @@ export class JobRunner {
     this.logger.warn({ id: request.id, err: reason }, "Redis refused a write; the request is tried again");
     this.metrics.handBacks.inc({ expert: this.options.expert, cause: "retry" });
     return { type: "retry", delayMs: writeRetryMs };
+  }
+
+  /** What was written is more than text. Unless somebody saw it, the next attempt starts over. */
+  private async giveUpContinuing(request: RequestState, writer: AttemptWriter): Promise<JobOutcome> {
+    if (request.exposed) return this.close(writer, request, interrupted);
+    await writer.release({ uncounted: true, continuable: false });
+    return { type: "hand-back" };
   }
 
   private refusalOf(opened: OpenedAttempt, request: RequestState): Terminal | undefined {

@@ -105,11 +105,12 @@ export class RedisAttemptWriter implements AttemptWriter {
     }
   }
 
-  async release(options: { uncounted?: boolean } = {}): Promise<void> {
+  async release(options: { uncounted?: boolean; continuable?: false } = {}): Promise<void> {
     await this.flush.flushed(this);
     this.flush.forget(this);
-    if (options.uncounted !== true) return;
     const key = redisKeys.meta(this.id);
+    if (options.continuable === false) await this.redis.hset(key, "continuable", "0");
+    if (options.uncounted !== true) return;
     await Promise.all([this.redis.hincrby(key, "attempts", -1), this.redis.hincrby(key, "refusals", 1)]);
   }
 
