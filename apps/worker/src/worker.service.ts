@@ -11,6 +11,7 @@ import type { Redis } from "ioredis";
 import { listenToControl } from "./control-channel.js";
 import { EngineCircuit } from "./engine-circuit.js";
 import { EngineMonitor } from "./engine-monitor.js";
+import { FreezeWatch } from "./freeze-watch.js";
 import { Heartbeat } from "./heartbeat.js";
 import { JobRunner } from "./job-runner.js";
 import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from "./tokens.js";
@@ -28,6 +29,7 @@ export class WorkerService {
   private readonly startedAtMs = Date.now();
   private readonly monitor: EngineMonitor;
   private readonly circuit: EngineCircuit;
+  private readonly freezeWatch = new FreezeWatch(() => void this.consumer.extendLocks());
   private circuitState: CircuitState | undefined;
   private readonly heartbeat: Heartbeat;
   private state: WorkerReport["state"] = "starting";
@@ -82,6 +84,7 @@ export class WorkerService {
         this.finished += 1;
       }
     });
+    this.freezeWatch.start();
     this.metrics.capacity.set({ expert: this.settings.expert.id }, this.settings.expert.engine.concurrency);
     lifecycle.addReadinessCheck("redis", () => this.redis.status === "ready");
     lifecycle.addReadinessCheck("engine", () => this.engineHealthy);
@@ -109,6 +112,7 @@ export class WorkerService {
     lifecycle.onDrain("flush tokens", () => this.publisher.stop());
     lifecycle.onDrain("leave", async () => {
       this.monitor.stop();
+      this.freezeWatch.stop();
       await this.heartbeat.stop();
     });
     lifecycle.onDrain("close connections", async () => {
