@@ -1,5 +1,6 @@
-import { newRequestId } from "@expert-router/contracts";
+import { newRequestId, redisKeys, type RequestId } from "@expert-router/contracts";
 import { simulatedAnswer } from "@expert-router/engine-sim";
+import { connectRedis } from "@expert-router/redis";
 import { waitFor } from "@expert-router/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Child } from "../support/child.js";
@@ -161,5 +162,32 @@ describe("a worker that freezes past its heartbeat and thaws", () => {
         timeoutMs: 8_000,
       },
     );
+  });
+
+  it("is cut off from an engine call that another worker has finished meanwhile", async () => {
+    system = await TestSystem.start(slow);
+    const redis = connectRedis(system.redis.url, { mode: "wait", name: "test", onError: () => undefined });
+    const { body, expected } = promptBody(true);
+    // The first attempt's engine hangs half way, for as long as its worker holds the line.
+    const hanging = JSON.stringify({ ...(JSON.parse(body) as object), x_sim_fault: "once:hang-mid" });
+    const zombie = system.workers[0]?.process as Child;
+    const answer = await follow(system.url, hanging, (count) => {
+      if (count !== maxTokens / 2) return;
+      // Nothing of it is on its way when it freezes, so that no refused write can tell it.
+      setTimeout(() => zombie.kill("SIGSTOP"), 500);
+      system?.startWorker("code");
+    });
+    expect(answer).toMatchObject({ text: expected, done: true });
+    expect(await system.runningAt("code"), "the engine still works for the zombie").toBe(1);
+    const logKey = redisKeys.log([...answer.ids][0]?.replace(/^.*(req_)/, "$1") as RequestId);
+    const before = await redis.xrange(logKey, "-", "+");
+    expect(before.length).toBeGreaterThan(2);
+
+    zombie.kill("SIGCONT");
+    await waitFor("its engine call is aborted", async () => (await system?.runningAt("code")) === 0, {
+      timeoutMs: 5_000,
+    });
+    expect(await redis.xrange(logKey, "-", "+")).toEqual(before);
+    redis.disconnect();
   });
 });

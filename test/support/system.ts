@@ -74,11 +74,11 @@ export class TestSystem {
     return engine;
   }
 
-  /** One more worker beside the engine of `expert`. */
-  startWorker(expert: string): Child {
+  /** One more worker beside the engine of `expert`, or beside another one. */
+  startWorker(expert: string, engineUrl = this.engine(expert).url): Child {
     const process = Child.node(`worker of ${expert}`, program, {
       args: ["worker"],
-      env: { ...this.env, EXPERT: expert, ENGINE_URL: this.engine(expert).url },
+      env: { ...this.env, EXPERT: expert, ENGINE_URL: engineUrl },
     });
     this.workers.push({ expert, process });
     return process;

@@ -52,6 +52,10 @@ export const commandTable = {
     description: "submit a job to a running ingress",
     load: async () => (await import("./commands/submit.js")).submitCommand(),
   },
+  dead: {
+    description: "inspect, replay and drop requests that failed for good",
+    load: async () => (await import("./commands/dead.js")).deadCommand(),
+  },
   doctor: {
     description: "examine this installation",
     load: async () => (await import("./commands/doctor.js")).doctorCommand(),

@@ -139,7 +139,8 @@ describe.each(["openai", "vllm", "sim", "triton"] as const)("the adapter for %s"
   it.each([
     ["http-500", { code: "engine_error", upstreamStatus: 500 }],
     ["http-429", { code: "engine_overloaded", upstreamStatus: 429, retryAfterS: 2 }],
-    ["http-503", { code: "engine_overloaded", upstreamStatus: 503, retryAfterS: 3 }],
+    ["http-503", { code: "engine_overloaded", upstreamStatus: 503, retryAfterS: 2 }],
+    ["http-503-date", { code: "engine_overloaded", upstreamStatus: 503, retryAfterS: 2 }],
   ])("%s is refused in the right words", async (fault, wanted) => {
     await expect(ask({ x_sim_fault: fault })).rejects.toMatchObject(wanted);
   });

@@ -194,6 +194,26 @@ describe("engine-sim", () => {
     sim = undefined;
   });
 
+  it("gives each prompt its own faults by chance, in whatever order they come, of the types named", async () => {
+    const types = ["http-500", "http-429"] as const;
+    const statusesOf = async (prompts: readonly string[]): Promise<Record<string, number>> => {
+      await start({ failureInjectionRate: 0.5, failureTypes: types, retryAfterS: 7 });
+      const seen: Record<string, number> = {};
+      for (const prompt of prompts) {
+        const response = await post("/v1/completions", { prompt, max_tokens: 1 });
+        seen[prompt] = response.status;
+        if (response.status === 429) expect(response.headers.get("retry-after")).toBe("7");
+      }
+      await sim?.close();
+      return seen;
+    };
+    const prompts = Array.from({ length: 30 }, (_, i) => `prompt ${i}`);
+    const forwards = await statusesOf(prompts);
+    expect(new Set(Object.values(forwards))).toEqual(new Set([200, 429, 500]));
+    expect(await statusesOf(prompts.toReversed())).toEqual(forwards);
+    sim = undefined;
+  });
+
   it.each([
     ["/v1/chat/completions", "{", 400, null],
     ["/v1/chat/completions", [], 400, null],
@@ -271,8 +291,17 @@ describe("parseEngineSimArguments", () => {
 
   it("names every bad value, and unknown flags", () => {
     const bad = (): unknown =>
-      parseEngineSimArguments(["--port", "x", "--max-num-seqs", "0", "--failure-injection-rate", "2"]);
-    expect(bad).toThrow(/--port .*\n--max-num-seqs .*\n--failure-injection-rate /);
+      parseEngineSimArguments([
+        "--port",
+        "x",
+        "--max-num-seqs",
+        "0",
+        "--failure-injection-rate",
+        "2",
+        "--failure-types",
+        "cut-mid,fire",
+      ]);
+    expect(bad).toThrow(/--port .*\n--max-num-seqs .*\n--failure-injection-rate .*\n--failure-types /);
     expect(() => parseEngineSimArguments(["--speed", "9"])).toThrow("--speed");
   });
 });

@@ -1,5 +1,5 @@
 import type { AnswerFormat, SimUsage } from "./answer-format.js";
-import type { Fault } from "./fault.js";
+import type { PlannedFault } from "./fault.js";
 import type { SimulatedAnswer } from "./simulated-answer.js";
 import { quoteToken, type WireText } from "./wire-text.js";
 
@@ -10,8 +10,8 @@ export interface AnswerSink {
   write(text: WireText): void;
   /** `text` is the last of a stream, if it streams. */
   end(text: WireText): void;
-  /** Breaks the connection off. */
-  cut(): void;
+  /** Breaks the connection off; `inside`: behind the beginning of a chunk that would have been longer. */
+  cut(inside?: WireText): void;
 }
 
 /** What is generated for one request, and how. */
@@ -22,11 +22,13 @@ export interface GenerationPlan {
   readonly format: AnswerFormat;
   readonly stream: boolean;
   readonly includeUsage: boolean;
-  readonly fault: Fault | undefined;
+  readonly fault: PlannedFault | undefined;
 }
 
 /** Most tokens a choice emits in one tick, so that a stall of the process does not end in one huge write. */
 const maxStepsPerTick = 256;
+const endlessLineBytes = 64 * 1024 * 1024;
+const endlessPart: WireText = "x".repeat(1024 * 1024);
 
 /** One request being generated. A step is one token of every choice. */
 export class Generation {
@@ -41,12 +43,16 @@ export class Generation {
   /** The step before which a fault in the middle strikes. */
   private readonly faultStep: number;
   private readonly heads: readonly WireText[];
+  private endlessBytes = 0;
 
   constructor(plan: GenerationPlan, sink: AnswerSink) {
     this.plan = plan;
     this.sink = sink;
     this.steps = Math.max(0, ...plan.answers.map((answer) => answer.tokens.length));
-    this.faultStep = plan.fault === undefined ? Infinity : Math.min(this.steps, Math.max(1, this.steps >> 1));
+    this.faultStep =
+      plan.fault === undefined
+        ? Infinity
+        : Math.min(this.steps, Math.max(1, Math.floor(this.steps * plan.fault.after)));
     this.heads = plan.stream ? plan.answers.map((_, choice) => plan.format.head(choice)) : [];
   }
 
@@ -63,8 +69,8 @@ export class Generation {
   advance(nowMs: number, stepMs: number): boolean {
     if (nowMs < this.nextStepMs || this.sink.blocked) return false;
     const { plan } = this;
-    if (plan.fault === "hang-before" || (plan.fault === "hang-mid" && this.step >= this.faultStep))
-      return false;
+    const fault = plan.fault?.fault;
+    if (fault === "hang-before" || (fault === "hang-mid" && this.step >= this.faultStep)) return false;
     let out = this.step === 0 && plan.stream ? this.opening() : "";
     const lastStep = Math.min(this.steps, this.faultStep, this.step + maxStepsPerTick);
     while (this.step < lastStep && nowMs >= this.nextStepMs) {
@@ -111,12 +117,20 @@ export class Generation {
   }
 
   private strike(out: WireText): boolean {
-    switch (this.plan.fault) {
+    switch (this.plan.fault?.fault) {
       case "hang-mid":
         this.sink.write(out);
         return false;
       case "garbage":
         this.sink.end(`${out}data: {"id":"chatcmpl-\u0001\u00ff\n\n`);
+        return true;
+      case "end-mid":
+        this.sink.end(out);
+        return true;
+      case "endless-line":
+        return this.goOnWithLine(out);
+      case "cut-chunk":
+        this.sink.cut(`${out}${this.heads[0] ?? ""}"half a wo`);
         return true;
       case "error-after-200":
         this.sink.end(out + this.plan.format.failure("injected fault: error-after-200"));
@@ -126,5 +140,13 @@ export class Generation {
         this.sink.cut();
         return true;
     }
+  }
+
+  private goOnWithLine(out: WireText): boolean {
+    this.sink.write(this.endlessBytes === 0 ? `${out}data: {"id":"${endlessPart}` : endlessPart);
+    this.endlessBytes += endlessPart.length;
+    if (this.endlessBytes < endlessLineBytes) return false;
+    this.sink.cut();
+    return true;
   }
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Writable } from "node:stream";
 import type { AnswerSink } from "./generation.js";
 import type { WireText } from "./wire-text.js";
 
@@ -29,8 +30,16 @@ export class StreamSink implements AnswerSink {
     this.send(text, true);
   }
 
-  cut(): void {
-    this.response.destroy();
+  cut(inside: WireText = ""): void {
+    const { socket, response } = this;
+    if (inside === "") {
+      response.destroy();
+      return;
+    }
+    if (!response.headersSent) this.send("", false);
+    const frame = socket === undefined ? "" : `${(inside.length + 100).toString(16)}\r\n`;
+    const writer: Writable = socket ?? response;
+    writer.write(frame + inside, "latin1", () => response.destroy());
   }
 
   private send(text: WireText, last: boolean): void {

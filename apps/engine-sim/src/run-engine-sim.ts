@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { FaultPlan } from "./fault.js";
-import { seededRandom } from "./seeded-random.js";
 import { defaultEngineSimOptions, servedModelName, type EngineSimOptions } from "./sim-options.js";
 import { SimServer } from "./sim-server.js";
 
@@ -19,7 +18,7 @@ export interface EngineSim {
 export async function runEngineSim(options: Partial<EngineSimOptions> = {}): Promise<EngineSim> {
   const asked = { ...defaultEngineSimOptions, ...options };
   const effective = { ...asked, model: servedModelName(asked.model) };
-  const faults = new FaultPlan(effective.failureInjectionRate, seededRandom(effective.seed));
+  const faults = new FaultPlan(effective.failureInjectionRate, effective.failureTypes, effective.seed);
   const server = new SimServer(effective, faults, () => performance.now());
   server.http.listen({ port: effective.port, host: effective.host, backlog: 4096 });
   await once(server.http, "listening");

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { defaultFailureTypes, faults, type Fault } from "./fault.js";
 
 /** How the simulator behaves. Names follow llm-d-inference-sim's flags. */
 export interface EngineSimOptions {
@@ -20,6 +21,10 @@ export interface EngineSimOptions {
   readonly maxTokensDefault?: number | undefined;
   /** Share of requests, 0 to 1, that meet a fault by chance. */
   readonly failureInjectionRate: number;
+  /** The faults that those meet. */
+  readonly failureTypes: readonly Fault[];
+  /** Seconds in the `retry-after` of injected 429 and 503 answers. */
+  readonly retryAfterS: number;
 }
 
 export const defaultEngineSimOptions: EngineSimOptions = {
@@ -32,6 +37,8 @@ export const defaultEngineSimOptions: EngineSimOptions = {
   timeFactorUnderLoad: 1,
   seed: 1,
   failureInjectionRate: 0,
+  failureTypes: defaultFailureTypes,
+  retryAfterS: 2,
 };
 
 /** Greatest `max_tokens` a request may ask for. */
@@ -53,6 +60,8 @@ const flags = {
   seed: { type: "string" },
   "max-tokens-default": { type: "string" },
   "failure-injection-rate": { type: "string" },
+  "failure-types": { type: "string" },
+  "retry-after": { type: "string" },
 } as const;
 
 /** Options from a command line. Throws an Error that names every flag with a bad value. */
@@ -90,7 +99,20 @@ export function parseEngineSimArguments(args: readonly string[]): EngineSimOptio
         ? undefined
         : number("max-tokens-default", 1, 1, maxModelTokens, true),
     failureInjectionRate: number("failure-injection-rate", defaults.failureInjectionRate, 0, 1),
+    failureTypes:
+      values["failure-types"] === undefined
+        ? defaults.failureTypes
+        : failureTypesOf(values["failure-types"], problems),
+    retryAfterS: number("retry-after", defaults.retryAfterS, 0, 3_600, true),
   };
   if (problems.length > 0) throw new Error(problems.join("\n"));
   return options;
+}
+
+function failureTypesOf(list: string, problems: string[]): Fault[] {
+  const names = list.split(",").map((name) => name.trim());
+  const known = names.flatMap((name) => faults.find((fault) => fault === name) ?? []);
+  if (known.length < names.length)
+    problems.push(`--failure-types must be a comma list of ${faults.join(", ")}, not '${list}'`);
+  return known;
 }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { chatFormat, completionFormat, tritonFormat, type AnswerFormat } from "./answer-format.js";
 import { BatchScheduler } from "./batch-scheduler.js";
-import type { FaultPlan } from "./fault.js";
+import type { Fault, FaultPlan } from "./fault.js";
 import { Generation } from "./generation.js";
 import { metricsPage } from "./metrics-page.js";
 import { parseChatRequest, parseCompletionRequest } from "./openai-request.js";
@@ -109,9 +109,7 @@ export class SimServer {
       asked.fault ?? request.headers["x-sim-fault"] ?? request.headers["x_sim_fault"],
       key,
     );
-    if (fault === "http-500") throw new RequestError(500, "injected fault: http-500");
-    if (fault === "http-429") throw new RequestError(429, "injected fault: http-429", null, 2);
-    if (fault === "http-503") throw new RequestError(503, "injected fault: http-503", null, 3);
+    if (fault !== undefined && answersAtOnce(fault.fault, this.options.retryAfterS, response)) return;
     const promptTokens = asked.prompts.reduce((sum, prompt) => sum + countPromptTokens(prompt), 0);
     const plan = {
       answers,
@@ -127,6 +125,32 @@ export class SimServer {
     const generation: Generation = new Generation(plan, sink);
     response.on("close", () => this.scheduler.abandon(generation));
     this.scheduler.add(generation);
+  }
+}
+
+/** Faults that come in place of an answer. */
+function answersAtOnce(fault: Fault, retryAfterS: number, response: ServerResponse): boolean {
+  const message = `injected fault: ${fault}`;
+  switch (fault) {
+    case "http-500":
+      throw new RequestError(500, message);
+    case "http-429":
+      throw new RequestError(429, message, null, retryAfterS);
+    case "http-503":
+      throw new RequestError(503, message, null, retryAfterS);
+    case "http-503-date": {
+      const date = new Date(Date.now() + retryAfterS * 1_000).toUTCString();
+      sendJson(response, 503, new RequestError(503, message).toBody(), { "retry-after": date });
+      return true;
+    }
+    case "error-200":
+      sendJson(response, 200, new RequestError(500, message).toBody());
+      return true;
+    case "wrong-type":
+      response.writeHead(200, { "content-type": "text/html" }).end(`<html><body>${message}</body></html>\n`);
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -1,3 +1,4 @@
+import { hashText } from "./seeded-random.js";
 import { splitWrittenTokens, vocabulary } from "./vocabulary.js";
 
 /** Why a simulated answer ends. */
@@ -115,13 +116,6 @@ function cutAtStop(answer: SimulatedAnswer, stop: readonly string[]): SimulatedA
     room -= token.length;
   }
   return { tokens, finishReason: "stop" };
-}
-
-/** FNV-1a over UTF-16 code units, begun with the seed. */
-function hashText(text: string, seed: number): number {
-  let hash = (0x811c9dc5 ^ Math.imul(seed | 0, 0x9e3779b1)) >>> 0;
-  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
 }
 
 /** The finaliser of MurmurHash3 over a counter: independent of order, so an answer can begin anywhere. */

@@ -1,26 +1,29 @@
 import type { Delta, Usage } from "@expert-router/contracts";
 
-/** What earlier attempts left to build on. `whole`: nothing is missing but the terminal entry. */
-export type Continuation =
-  | { readonly type: "behind"; readonly text: string; readonly tokens: number }
-  | { readonly type: "whole" }
-  | { readonly type: "impossible" };
+/** What earlier attempts left to go on behind: plain text. */
+export interface AcceptedText {
+  readonly text: string;
+  readonly deltas: number;
+}
 
-/** Whether, and how, an answer can go on behind `accepted`: only plain text can. */
-export function continuationBehind(accepted: readonly Delta[]): Continuation {
+/** The text of `accepted`; undefined where it holds more than text, and so cannot be continued. */
+export function acceptedText(accepted: readonly Delta[]): AcceptedText | undefined {
   let text = "";
-  let tokens = 0;
   for (const delta of accepted) {
-    if (typeof delta === "string") {
-      text += delta;
-      tokens += 1;
-    } else if (delta.choices.some(hasFinishReason)) {
-      return { type: "whole" };
-    } else {
-      return { type: "impossible" };
-    }
+    if (typeof delta !== "string") return undefined;
+    text += delta;
   }
-  return { type: "behind", text, tokens };
+  return { text, deltas: accepted.length };
+}
+
+/** Whether every choice was brought to its end already, so that nothing is missing but the terminal entry. */
+export function isWhole(accepted: readonly Delta[], n: unknown): boolean {
+  const finished = new Set<unknown>();
+  for (const delta of accepted) {
+    if (typeof delta === "string") continue;
+    for (const choice of delta.choices) if (hasFinishReason(choice)) finished.add(choice.index ?? 0);
+  }
+  return finished.size >= (typeof n === "number" ? Math.max(1, n) : 1);
 }
 
 /** Usage of a whole answer, when the last engine call saw the first `tokens` of it as a part of the prompt. */
@@ -36,11 +39,43 @@ export function usageBehind(usage: Usage | undefined, tokens: number): Usage | u
   };
 }
 
-function hasFinishReason(choice: unknown): boolean {
+/** Below it a server sends a delta for each token, give or take the one that ends an answer. */
+const leastBundling = 1.2;
+const fewestDeltas = 16;
+/** Past it older answers count half. */
+const rememberedDeltas = 10_000;
+
+/**
+ * How many tokens a delta of this engine holds, learned from the usage that it reports. Most send one delta a token; with
+ * speculative decoding, or a stream interval, it is more.
+ */
+export class DeltaSize {
+  private tokens = 0;
+  private deltas = 0;
+
+  /** A whole answer of `tokens`, by the engine's count, came in `deltas`. */
+  observe(tokens: number, deltas: number): void {
+    if (deltas < fewestDeltas) return;
+    this.tokens += tokens;
+    this.deltas += deltas;
+    if (this.deltas < rememberedDeltas) return;
+    this.tokens /= 2;
+    this.deltas /= 2;
+  }
+
+  /** Tokens in `deltas`: exact for an engine that sends one a delta. */
+  estimate(deltas: number): number {
+    const size = this.deltas === 0 ? 1 : this.tokens / this.deltas;
+    return size < leastBundling ? deltas : Math.round(deltas * size);
+  }
+}
+
+function hasFinishReason(choice: unknown): choice is { index?: unknown; finish_reason: unknown } {
   return (
     typeof choice === "object" &&
     choice !== null &&
     "finish_reason" in choice &&
-    choice.finish_reason !== null
+    choice.finish_reason !== null &&
+    choice.finish_reason !== undefined
   );
 }

@@ -1,44 +1,49 @@
 import type { InferenceEngine } from "@expert-router/engine";
+import type { EngineCircuit } from "./engine-circuit.js";
 
-const probeMs = 1_000;
 const probeTimeoutMs = 2_000;
-/** Probes in a row that must fail before the queue is held: one may be lost on a busy machine. */
-const failuresToHold = 2;
 
-/** Asks the engine every second whether it would take a request. */
+/** Asks the engine whether it would take a request, whenever its circuit wants to know. */
 export class EngineMonitor {
   private timer: NodeJS.Timeout | undefined;
-  private failures = 0;
-  private state: "unknown" | "healthy" | "unhealthy" = "unknown";
+  private dueAtMs = Infinity;
+  private stopped = false;
+  private probing: Promise<void> | undefined;
 
   constructor(
     private readonly engine: InferenceEngine,
-    private readonly onChange: (healthy: boolean) => void,
+    private readonly circuit: EngineCircuit,
   ) {}
-
-  get healthy(): boolean {
-    return this.state === "healthy";
-  }
 
   async start(): Promise<void> {
     await this.probe();
-    this.schedule();
   }
 
   stop(): void {
+    this.stopped = true;
     clearTimeout(this.timer);
   }
 
-  private schedule(): void {
-    this.timer = setTimeout(() => void this.probe().finally(() => this.schedule()), probeMs);
+  /** The next check comes when the circuit wants it; call this after the circuit has changed. */
+  schedule(): void {
+    if (this.stopped || this.probing !== undefined) return;
+    const dueAtMs = performance.now() + this.circuit.probeInMs;
+    // Never put off: what changes all the time would keep the check from ever coming.
+    if (dueAtMs >= this.dueAtMs) return;
+    clearTimeout(this.timer);
+    this.dueAtMs = dueAtMs;
+    this.timer = setTimeout(() => void this.probe(), this.circuit.probeInMs);
   }
 
-  private async probe(): Promise<void> {
-    this.failures = (await this.engine.healthy(probeTimeoutMs)) ? 0 : this.failures + 1;
-    const holds = this.failures >= failuresToHold || (this.failures > 0 && this.state === "unknown");
-    const next = this.failures === 0 ? "healthy" : holds ? "unhealthy" : this.state;
-    if (next === this.state) return;
-    this.state = next;
-    this.onChange(next === "healthy");
+  private probe(): Promise<void> {
+    this.probing ??= this.engine
+      .healthy(probeTimeoutMs)
+      .then((healthy) => this.circuit.probed(healthy))
+      .finally(() => {
+        this.probing = undefined;
+        this.dueAtMs = Infinity;
+        this.schedule();
+      });
+    return this.probing;
   }
 }

@@ -1,11 +1,12 @@
-import { newRequestId, type RequestRecord } from "@expert-router/contracts";
+import { newRequestId, redisKeys, type RequestId, type RequestRecord } from "@expert-router/contracts";
 import { EngineError, type EngineCall, type EngineEvent, type InferenceEngine } from "@expert-router/engine";
 import type { JobOutcome } from "@expert-router/queue";
 import { createLogger, createMetrics } from "@expert-router/telemetry";
 import { startRedis, type TestRedis } from "@expert-router/testing";
-import { RedisRequestStore, RedisTokenPublisher } from "@expert-router/token-stream";
+import { RedisDeadLetters, RedisRequestStore, RedisTokenPublisher } from "@expert-router/token-stream";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { EngineCircuit } from "./engine-circuit.js";
 import { JobRunner } from "./job-runner.js";
 
 const retention = { syncMs: 60_000, jobsMs: 60_000 };
@@ -14,6 +15,7 @@ let server: TestRedis;
 let redis: Redis;
 let store: RedisRequestStore;
 let logLines: string[];
+let deadLetters: RedisDeadLetters;
 
 beforeAll(async () => {
   server = await startRedis();
@@ -25,6 +27,7 @@ afterAll(async () => {
 });
 beforeEach(() => {
   store = new RedisRequestStore(redis, { retention });
+  deadLetters = new RedisDeadLetters(redis, { keptMs: 120_000 });
   logLines = [];
 });
 
@@ -54,10 +57,13 @@ function runnerOf(engine: InferenceEngine): JobRunner {
   });
   const publisher = new RedisTokenPublisher(redis, { retention });
   const metrics = createMetrics({ defaultMetrics: false });
-  return new JobRunner(engine, publisher, metrics, logger, {
+  const circuit = new EngineCircuit();
+  circuit.probed(true);
+  return new JobRunner(engine, circuit, publisher, deadLetters, metrics, logger, {
     workerId: "wrk_1",
     expert: "code",
     maxAttempts: 3,
+    deadKeptMs: 120_000,
   });
 }
 
@@ -94,6 +100,16 @@ async function runToEnd(runner: JobRunner, request: RequestRecord, most = 20): P
   return outcomes;
 }
 
+/** The text in the log of a request, behind the last restart. */
+async function textOf(id: RequestId): Promise<string> {
+  let text = "";
+  for (const [, [kind, value = ""]] of await redis.xrange(redisKeys.log(id), "-", "+")) {
+    if (kind === "o" && value === "restart") text = "";
+    if (kind === "d") for (const delta of JSON.parse(value)) if (typeof delta === "string") text += delta;
+  }
+  return text;
+}
+
 describe("a request that an engine dies of", () => {
   it("is given up after its attempts", async () => {
     let calls = 0;
@@ -108,11 +124,16 @@ describe("a request that an engine dies of", () => {
     await runToEnd(runner, request);
     expect(calls).toBe(3);
     expect(await store.read(request.id)).toMatchObject({ status: "failed", error: { code: "engine_error" } });
+    const letter = { id: request.id, expert: "code", code: "engine_error", attempts: 3 };
+    expect(await deadLetters.read("code", request.id)).toMatchObject(letter);
+    expect(JSON.stringify(await deadLetters.list("code"))).not.toContain(secret);
+    expect((await store.read(request.id))?.body, "kept to be replayed").toEqual(request.body);
+    expect(await redis.pttl(redisKeys.meta(request.id))).toBeGreaterThan(retention.jobsMs);
   });
 });
 
 describe("an engine that does not take requests in", () => {
-  it("uses up no attempt, and is asked less and less often", async () => {
+  it("uses up no attempt, is asked less and less often, and then left alone", async () => {
     const runner = runnerOf(
       // eslint-disable-next-line require-yield
       engineOf(async function* () {
@@ -120,10 +141,15 @@ describe("an engine that does not take requests in", () => {
       }),
     );
     const request = await newRequest();
-    const delays = (await runToEnd(runner, request, 8)).map((outcome) =>
-      outcome.type === "retry" ? outcome.delayMs : -1,
-    );
-    expect(delays).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+    const outcomes = await runToEnd(runner, request, 6);
+    expect(outcomes.map((outcome) => (outcome.type === "retry" ? outcome.delayMs : outcome.type))).toEqual([
+      250,
+      500,
+      1_000,
+      2_000,
+      "hand-back",
+      "hand-back",
+    ]);
     expect(await store.read(request.id)).toMatchObject({ status: "in_progress", attempts: 0 });
   });
 });
@@ -151,6 +177,88 @@ describe("an answer", () => {
     expect(await store.read(request.id)).toMatchObject({
       status: "completed",
       usage: { prompt_tokens: 10, completion_tokens: 3, total_tokens: 13 },
+    });
+  });
+
+  it("is continued in front of a stop string that had begun, so that the engine sees all of it", async () => {
+    const calls: EngineCall[] = [];
+    const runner = runnerOf(
+      engineOf(async function* (call) {
+        calls.push(call);
+        if (calls.length === 1) {
+          for (const delta of ["one ", "two E", "N"]) yield [{ type: "delta", delta }];
+          throw new EngineError("engine_error", "The engine broke off its answer.");
+        }
+        yield [
+          { type: "delta", delta: "two " },
+          { type: "delta", delta: { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] } },
+        ];
+      }),
+    );
+    const request = await newRequest({ exposed: true, body: { messages: [], stop: ["END", "x"] } });
+    await runToEnd(runner, request);
+    expect(calls[1]?.continueBehind).toEqual({ text: "one ", tokens: 1 });
+    expect(await textOf(request.id)).toBe("one two ");
+  });
+
+  it("that is whole but for its terminal entry is closed, also where it could not be continued", async () => {
+    const publisher = new RedisTokenPublisher(redis, { retention });
+    const request = await newRequest({ exposed: true, continuable: false });
+    const { writer } = await publisher.open(request.id, { workerId: "wrk_0", continues: [] });
+    writer?.append({ choices: [{ index: 0, delta: { tool_calls: [{ index: 0 }] } }] });
+    writer?.append({ choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }] });
+    await writer?.release();
+    const runner = runnerOf(
+      // eslint-disable-next-line require-yield
+      engineOf(async function* () {
+        throw new Error("the engine is not to be asked");
+      }),
+    );
+    await runToEnd(runner, request);
+    expect((await store.read(request.id))?.status).toBe("completed");
+  });
+
+  it.each([
+    [false, { status: "completed" }, "whole"],
+    [true, { status: "failed", error: { code: "stream_interrupted" } }, "half "],
+  ])("with more than text in it starts over unless somebody saw it (%s)", async (exposed, end, text) => {
+    const calls: EngineCall[] = [];
+    const runner = runnerOf(
+      engineOf(async function* (call) {
+        calls.push(call);
+        if (calls.length > 1) return yield [{ type: "delta", delta: "whole" }];
+        yield [
+          { type: "delta", delta: { choices: [{ index: 0, delta: { reasoning_content: "Hm." } }] } },
+          { type: "delta", delta: "half " },
+        ];
+        throw new EngineError("engine_error", "The engine broke off its answer.");
+      }),
+    );
+    const request = await newRequest({ exposed });
+    await runToEnd(runner, request);
+    expect(calls.map((call) => call.continueBehind)).toEqual(exposed ? [undefined] : [undefined, undefined]);
+    expect(await store.read(request.id)).toMatchObject(end);
+    expect(await textOf(request.id)).toBe(text);
+  });
+
+  it("counts the tokens of an engine that puts several in a delta, once it has seen a usage", async () => {
+    const calls: EngineCall[] = [];
+    const runner = runnerOf(
+      engineOf(async function* (call) {
+        calls.push(call);
+        for (let i = 0; i < 20; i += 1) yield [{ type: "delta", delta: "ab" }];
+        if (calls.length === 2) throw new EngineError("engine_error", "The engine broke off its answer.");
+        yield [{ type: "usage", usage: { prompt_tokens: 60, completion_tokens: 40, total_tokens: 100 } }];
+      }),
+    );
+    await runToEnd(runner, await newRequest());
+    const broken = await newRequest();
+    await runToEnd(runner, broken);
+    expect(calls[2]?.continueBehind?.tokens).toBe(40);
+    expect((await store.read(broken.id))?.usage).toEqual({
+      prompt_tokens: 20,
+      completion_tokens: 80,
+      total_tokens: 100,
     });
   });
 
@@ -187,6 +295,9 @@ describe("the log of the process", () => {
     const request = await newRequest();
     await runToEnd(runner, request);
     expect((await store.read(request.id))?.error?.message).toContain(secret);
+    // What the engine refuses is the client's to mend: no dead letter, and the body goes.
+    expect(await deadLetters.read("code", request.id)).toBeUndefined();
+    expect((await store.read(request.id))?.body).toEqual({});
     expect(logLines.join("")).toContain("engine_rejected");
     expect(logLines.join("")).not.toContain(secret);
   });

@@ -1,4 +1,5 @@
 import {
+  becomesDeadLetter,
   CodedError,
   type Endpoint,
   type RequestState,
@@ -11,17 +12,22 @@ import type { Logger, Metrics } from "@expert-router/telemetry";
 import {
   LogWriteFailed,
   type AttemptWriter,
+  type RedisDeadLetters,
   type OpenedAttempt,
   type TokenPublisher,
 } from "@expert-router/token-stream";
-import { continuationBehind, usageBehind } from "./continuation.js";
+import { acceptedText, DeltaSize, isWhole, usageBehind } from "./continuation.js";
+import type { CircuitCall, EngineCircuit } from "./engine-circuit.js";
 import { AttemptStopped, StopSwitch } from "./running-attempt.js";
+import { StopGuard } from "./stop-guard.js";
 
 /** Settings of a {@link JobRunner}. */
 export interface JobRunnerOptions {
   readonly workerId: string;
   readonly expert: string;
   readonly maxAttempts: number;
+  /** How long a dead letter is kept. */
+  readonly deadKeptMs: number;
 }
 
 /** First pause after a failure that another attempt may cure; doubled with each attempt. */
@@ -40,10 +46,13 @@ interface Progress {
 export class JobRunner {
   private readonly running = new Set<StopSwitch>();
   private readonly continues: readonly Endpoint[];
+  private readonly deltaSize = new DeltaSize();
 
   constructor(
     private readonly engine: InferenceEngine,
+    readonly circuit: EngineCircuit,
     private readonly publisher: TokenPublisher,
+    private readonly deadLetters: Pick<RedisDeadLetters, "add" | "remove">,
     private readonly metrics: Metrics,
     private readonly logger: Logger,
     private readonly options: JobRunnerOptions,
@@ -61,17 +70,29 @@ export class JobRunner {
   }
 
   async run(job: TakenJob): Promise<JobOutcome> {
+    const circuitCall = this.circuit.begin();
+    if (circuitCall === undefined) return this.leaveToOthers();
+    try {
+      return await this.attempt(job, circuitCall);
+    } finally {
+      circuitCall.ended();
+    }
+  }
+
+  private async attempt(job: TakenJob, circuitCall: CircuitCall): Promise<JobOutcome> {
     const { workerId } = this.options;
     const opened = await this.publisher.open(job.id, { workerId, continues: this.continues });
     const { request, writer } = opened;
     if (request === undefined || writer === undefined) return { type: "done" };
     this.countOpening(opened, request);
 
+    if (isWhole(opened.accepted, request.body["n"]))
+      return this.close(writer, request, { status: "completed" });
     const refusal = this.refusalOf(opened, request);
     if (refusal !== undefined) return this.close(writer, request, refusal);
-    const continuation = continuationBehind(opened.accepted);
-    if (continuation.type === "whole") return this.close(writer, request, { status: "completed" });
-    if (continuation.type === "impossible") return this.close(writer, request, interrupted);
+    const accepted = acceptedText(opened.accepted);
+    if (accepted === undefined) return this.giveUpContinuing(request, writer);
+    const behind = { text: accepted.text, tokens: this.deltaSize.estimate(accepted.deltas) };
 
     const stopSwitch = new StopSwitch();
     stopSwitch.onAbort(job.lockLost, () => "lock-lost");
@@ -85,14 +106,17 @@ export class JobRunner {
       const call = {
         endpoint: request.endpoint,
         body: request.body,
-        ...(continuation.tokens > 0 && { continueBehind: continuation }),
+        ...(behind.tokens > 0 && { continueBehind: behind }),
       };
-      await this.generate(call, writer, stopSwitch.signal, progress);
+      await this.generate(call, writer, stopSwitch.signal, progress, circuitCall);
+      if (request.continuable && behind.tokens === 0 && progress.usage !== undefined)
+        this.deltaSize.observe(progress.usage.completion_tokens, progress.deltas);
       return await this.close(writer, request, {
         status: "completed",
-        usage: usageBehind(progress.usage, continuation.tokens),
+        usage: usageBehind(progress.usage, behind.tokens),
       });
     } catch (error) {
+      circuitCall.ended(error instanceof EngineError ? error : undefined);
       return await this.settleFailure(error, opened, request, writer, progress);
     } finally {
       stopSwitch.dispose();
@@ -105,12 +129,15 @@ export class JobRunner {
     writer: AttemptWriter,
     signal: AbortSignal,
     progress: Progress,
+    circuitCall: CircuitCall,
   ): Promise<void> {
+    const guard = new StopGuard(call.body["stop"]);
     for await (const events of this.engine.generate(call, signal)) {
+      if (progress.deltas === 0) circuitCall.answered();
       let hasRoom = true;
       for (const event of events) {
         if (event.type === "delta") {
-          hasRoom = writer.append(event.delta);
+          for (const delta of guard.push(event.delta)) hasRoom = writer.append(delta);
           progress.deltas += 1;
         } else {
           progress.usage = event.usage;
@@ -118,6 +145,7 @@ export class JobRunner {
       }
       if (!hasRoom) await writer.drained();
     }
+    for (const delta of guard.end()) writer.append(delta);
     // An attempt that lost its log must not be taken for a finished one.
     signal.throwIfAborted();
   }
@@ -146,6 +174,7 @@ export class JobRunner {
     const triesLeft = uncounted || opened.attempt < this.options.maxAttempts;
     if (coded.definition.retryable && triesLeft) {
       await writer.release({ uncounted });
+      if (this.circuit.state === "open") return this.leaveToOthers();
       this.metrics.handBacks.inc({ expert: this.options.expert, cause: "retry" });
       const delayMs =
         coded.retryAfterS === undefined
@@ -157,6 +186,12 @@ export class JobRunner {
       status: "failed",
       error: { code: coded.code, message: coded.message },
     });
+  }
+
+  /** This worker takes nothing while its circuit is open, so the request cannot come back here at once. */
+  private leaveToOthers(): JobOutcome {
+    this.metrics.handBacks.inc({ expert: this.options.expert, cause: "circuit-open" });
+    return { type: "hand-back" };
   }
 
   private async settleStop(
@@ -183,6 +218,13 @@ export class JobRunner {
     return { type: "retry", delayMs: writeRetryMs };
   }
 
+  /** What was written is more than text. Unless somebody saw it, the next attempt starts over. */
+  private async giveUpContinuing(request: RequestState, writer: AttemptWriter): Promise<JobOutcome> {
+    if (request.exposed) return this.close(writer, request, interrupted);
+    await writer.release({ uncounted: true, continuable: false });
+    return { type: "hand-back" };
+  }
+
   private refusalOf(opened: OpenedAttempt, request: RequestState): Terminal | undefined {
     if (request.deadlineAtMs !== undefined && request.deadlineAtMs <= Date.now()) return expired;
     if (opened.mode === "interrupted") return interrupted;
@@ -195,8 +237,19 @@ export class JobRunner {
 
   private async close(writer: AttemptWriter, request: RequestState, end: Terminal): Promise<JobOutcome> {
     const terminal: Terminal = { ...end, queueMs: queueMsOf(request) };
-    if ((await writer.close(terminal)) === "closed") {
-      const { expert } = this.options;
+    const { expert, deadKeptMs, maxAttempts } = this.options;
+    const code = terminal.error?.code;
+    const dead = terminal.status === "failed" && becomesDeadLetter(code);
+    if (dead) {
+      // Listed before it is closed: a crash in between leaves an open request, whose next attempt comes here again.
+      const attempts = Math.min(request.attempts, maxAttempts);
+      const letter = { id: request.id, expert, code: code ?? "", attempts, failedAtMs: Date.now() };
+      await this.deadLetters.add(letter);
+    }
+    const closed = await writer.close(terminal, dead ? { deadKeptMs } : {});
+    if (closed !== "closed" && dead) await this.deadLetters.remove(expert, request.id);
+    if (closed === "closed") {
+      if (dead) this.metrics.deadLettersAdded.inc({ expert, code: code ?? "" });
       this.metrics.jobs.inc({ status: terminal.status });
       // The ingress that a client waits at measures the time of a sync request.
       if (request.kind === "job") {

@@ -4,9 +4,10 @@ import { createEngine, type InferenceEngine } from "@expert-router/engine";
 import { BullmqExpertConsumer, BullmqExpertQueue, RedisWorkerRegistry } from "@expert-router/queue";
 import { connectRedis } from "@expert-router/redis";
 import { createLogger, createMetrics, type Logger, type Metrics } from "@expert-router/telemetry";
-import { RedisTokenPublisher } from "@expert-router/token-stream";
+import { RedisDeadLetters, RedisTokenPublisher } from "@expert-router/token-stream";
 import { Module, type DynamicModule, type FactoryProvider } from "@nestjs/common";
 import type { Redis } from "ioredis";
+import { EngineCircuit } from "./engine-circuit.js";
 import { JobRunner } from "./job-runner.js";
 import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from "./tokens.js";
 import { WorkerService } from "./worker.service.js";
@@ -45,6 +46,11 @@ export class WorkerModule {
           (redis: Redis) => new RedisTokenPublisher(redis, { retention: retentionOf(system) }),
         ),
         provide(
+          RedisDeadLetters,
+          [REDIS],
+          (redis: Redis) => new RedisDeadLetters(redis, { keptMs: system.retention.deadS * 1_000 }),
+        ),
+        provide(
           BullmqExpertConsumer,
           [REDIS, WORKER_ID, LOGGER],
           (redis: Redis, workerId: string, logger: Logger) =>
@@ -67,18 +73,20 @@ export class WorkerModule {
         ),
         provide(
           JobRunner,
-          [ENGINE, RedisTokenPublisher, METRICS, LOGGER, WORKER_ID],
+          [ENGINE, RedisTokenPublisher, RedisDeadLetters, METRICS, LOGGER, WORKER_ID],
           (
             engine: InferenceEngine,
             publisher: RedisTokenPublisher,
+            deadLetters: RedisDeadLetters,
             metrics: Metrics,
             logger: Logger,
             workerId: string,
           ) =>
-            new JobRunner(engine, publisher, metrics, logger, {
+            new JobRunner(engine, new EngineCircuit(), publisher, deadLetters, metrics, logger, {
               workerId,
               expert: expert.id,
               maxAttempts: system.limits.maxAttempts,
+              deadKeptMs: system.retention.deadS * 1_000,
             }),
         ),
         WorkerService,

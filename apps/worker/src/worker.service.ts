@@ -1,4 +1,4 @@
-import type { WorkerReport } from "@expert-router/contracts";
+import type { CircuitState, WorkerReport } from "@expert-router/contracts";
 import type { WorkerSettings } from "@expert-router/config";
 import type { InferenceEngine } from "@expert-router/engine";
 import type { Lifecycle } from "@expert-router/lifecycle";
@@ -9,7 +9,9 @@ import { RedisTokenPublisher } from "@expert-router/token-stream";
 import { Inject, Injectable } from "@nestjs/common";
 import type { Redis } from "ioredis";
 import { listenToControl } from "./control-channel.js";
+import { EngineCircuit } from "./engine-circuit.js";
 import { EngineMonitor } from "./engine-monitor.js";
+import { FreezeWatch } from "./freeze-watch.js";
 import { Heartbeat } from "./heartbeat.js";
 import { JobRunner } from "./job-runner.js";
 import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from "./tokens.js";
@@ -18,12 +20,17 @@ import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from 
 const redisPatienceMs = 15_000;
 /** Time that running answers get to end by themselves when the worker drains; then their jobs are handed back. */
 const finishMs = 5_000;
+/** In the order of the metric's numbers. */
+const circuitStates: readonly CircuitState[] = ["closed", "half-open", "open"];
 
 /** Starts and drains a worker in order: hear cancellations, then beat, then pull; and backwards. */
 @Injectable()
 export class WorkerService {
   private readonly startedAtMs = Date.now();
   private readonly monitor: EngineMonitor;
+  private readonly circuit: EngineCircuit;
+  private readonly freezeWatch = new FreezeWatch(() => void this.consumer.extendLocks());
+  private circuitState: CircuitState | undefined;
   private readonly heartbeat: Heartbeat;
   private state: WorkerReport["state"] = "starting";
   private finished = 0;
@@ -42,7 +49,9 @@ export class WorkerService {
     registry: RedisWorkerRegistry,
     private readonly runner: JobRunner,
   ) {
-    this.monitor = new EngineMonitor(engine, (healthy) => this.engineChanged(healthy));
+    this.circuit = runner.circuit;
+    this.circuit.onChange = () => this.circuitChanged();
+    this.monitor = new EngineMonitor(engine, this.circuit);
     this.heartbeat = new Heartbeat(
       registry,
       () => this.report(),
@@ -75,15 +84,16 @@ export class WorkerService {
         this.finished += 1;
       }
     });
+    this.freezeWatch.start();
     this.metrics.capacity.set({ expert: this.settings.expert.id }, this.settings.expert.engine.concurrency);
     lifecycle.addReadinessCheck("redis", () => this.redis.status === "ready");
-    lifecycle.addReadinessCheck("engine", () => this.monitor.healthy);
+    lifecycle.addReadinessCheck("engine", () => this.engineHealthy);
     this.registerDrain(lifecycle);
   }
 
-  /** Whether the engine answered its last health check. */
+  /** Whether the engine may be given requests. */
   get engineHealthy(): boolean {
-    return this.monitor.healthy;
+    return this.circuit.state !== "open";
   }
 
   private registerDrain(lifecycle: Lifecycle): void {
@@ -102,6 +112,7 @@ export class WorkerService {
     lifecycle.onDrain("flush tokens", () => this.publisher.stop());
     lifecycle.onDrain("leave", async () => {
       this.monitor.stop();
+      this.freezeWatch.stop();
       await this.heartbeat.stop();
     });
     lifecycle.onDrain("close connections", async () => {
@@ -111,12 +122,23 @@ export class WorkerService {
     });
   }
 
-  private engineChanged(healthy: boolean): void {
+  private circuitChanged(): void {
+    this.makeRoom();
+    this.monitor.schedule();
+    const { state } = this.circuit;
+    if (state === this.circuitState) return;
+    this.circuitState = state;
     const { id, engine } = this.settings.expert;
-    this.metrics.engineUp.set({ expert: id }, healthy ? 1 : 0);
-    this.consumer.resize(healthy ? engine.concurrency : 0);
-    if (healthy) this.logger.info({ engine: engine.kind }, "the engine answers");
-    else this.logger.warn({ engine: engine.kind }, "the engine does not answer; its queue is held");
+    this.metrics.engineUp.set({ expert: id }, this.engineHealthy ? 1 : 0);
+    this.metrics.engineCircuitState.set({ expert: id }, circuitStates.indexOf(state));
+    const fields = { engine: engine.kind, circuit: state };
+    if (state === "open") this.logger.warn(fields, "the engine fails; its queue is left to other workers");
+    else this.logger.info(fields, "the engine answers");
+  }
+
+  private makeRoom(): void {
+    const { concurrency } = this.settings.expert.engine;
+    this.consumer.resize(this.circuit.room(concurrency, this.consumer.running));
   }
 
   private report(): Omit<WorkerReport, "host" | "pid"> {
@@ -127,7 +149,8 @@ export class WorkerService {
       expert: id,
       startedAtMs: this.startedAtMs,
       state: this.state,
-      engineHealthy: this.monitor.healthy,
+      engineHealthy: this.engineHealthy,
+      engineCircuit: this.circuit.state,
       engineKind: engine.kind,
       engineModel: engine.model,
       running: this.consumer.running,

@@ -55,7 +55,7 @@ describe("loadSystemConfig", () => {
       stickiness: 0.15,
     });
     expect(config.limits).toEqual({ maxQueuedPerExpert: 10_000, maxAttempts: 3, syncTimeoutS: 600 });
-    expect(config.retention).toEqual({ syncS: 600, jobsS: 86_400 });
+    expect(config.retention).toEqual({ syncS: 600, jobsS: 86_400, deadS: 604_800 });
     expect(config.experts[0]?.engine).toEqual({
       kind: "vllm",
       url: "http://127.0.0.1:8001",

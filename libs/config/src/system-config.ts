@@ -73,8 +73,8 @@ export interface SystemConfig {
     /** Seconds after which a request that a client waits for is given up. */
     readonly syncTimeoutS: number;
   };
-  /** Seconds that finished work is kept. */
-  readonly retention: { readonly syncS: number; readonly jobsS: number };
+  /** Seconds that finished work is kept; `deadS`: requests that failed for good, with their bodies. */
+  readonly retention: { readonly syncS: number; readonly jobsS: number; readonly deadS: number };
 }
 
 /** A worker has no use for the artifact, and its machine may not hold it. */
@@ -159,7 +159,7 @@ function toSystemConfig(file: SystemFile, path: string): SystemConfig {
       maxAttempts: limits.max_attempts,
       syncTimeoutS: limits.sync_timeout_s,
     },
-    retention: { syncS: retention.sync_s, jobsS: retention.jobs_s },
+    retention: { syncS: retention.sync_s, jobsS: retention.jobs_s, deadS: retention.dead_s },
   };
 }
 

@@ -57,6 +57,7 @@ export const systemSchema = z.strictObject({
     .strictObject({
       sync_s: z.int().min(1).max(31_536_000).default(600),
       jobs_s: z.int().min(1).max(31_536_000).default(86_400),
+      dead_s: z.int().min(1).max(31_536_000).default(604_800),
     })
     .prefault({}),
 });

@@ -37,6 +37,9 @@ export const expertStatusSchema = z.object({
   queue_depth: z.record(z.string(), z.int()).describe("Waiting requests by class."),
   running: z.int(),
   workers: z.int(),
+  circuits: z
+    .strictObject({ closed: z.int(), half_open: z.int(), open: z.int() })
+    .describe("Workers by the state of their engine's circuit breaker; an open one takes no requests."),
   capacity: z.int().describe("Requests its workers may run at once."),
   drain_rate_per_s: z.number().describe("Requests finished a second, smoothed."),
   estimated_wait_s: z.number().nullable().describe("For a request queued now; null if no worker is there."),

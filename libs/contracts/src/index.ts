@@ -2,6 +2,7 @@ export * from "./api-completions.js";
 export * from "./api-jobs.js";
 export * from "./api-router.js";
 export * from "./api-system.js";
+export * from "./dead-letters.js";
 export * from "./decision.js";
 export * from "./engine-kinds.js";
 export * from "./errors.js";

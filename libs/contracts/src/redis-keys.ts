@@ -15,6 +15,12 @@ export const redisKeys = {
   workers: (expert: string): string => `er:{workers-${expert}}:reports`,
   /** Sorted set worker id → time of its last heartbeat in ms of the Redis clock, of one expert. */
   heartbeats: (expert: string): string => `er:{workers-${expert}}:beats`,
+  /** Hash request id → dead letter (JSON), of one expert. */
+  deadLetters: (expert: string): string => `er:{dead-${expert}}:letters`,
+  /** Sorted set request id → time of its failure in ms, of one expert. */
+  deadLettersByTime: (expert: string): string => `er:{dead-${expert}}:times`,
+  /** Held while a request is replayed. */
+  replayLock: (id: RequestId): string => `er:{${id}}:replay`,
   /** Pub/sub channel on which one ingress process hears the live tokens of the requests it follows. */
   liveChannel: (ingressId: string): string => `er:live:${ingressId}`,
   /** Pub/sub channel on which the workers of one expert hear cancellations and new followers. */

@@ -1,3 +1,6 @@
+/** Of the circuit breaker in front of an engine: `open` lets no request through, `half-open` one at a time. */
+export type CircuitState = "closed" | "half-open" | "open";
+
 /** What a worker tells about itself with every heartbeat. */
 export interface WorkerReport {
   readonly id: string;
@@ -7,7 +10,9 @@ export interface WorkerReport {
   /** Unix time in ms. */
   readonly startedAtMs: number;
   readonly state: "starting" | "running" | "draining";
+  /** Its circuit is not open. */
   readonly engineHealthy: boolean;
+  readonly engineCircuit: CircuitState;
   readonly engineKind: string;
   readonly engineModel: string;
   /** Requests in flight, and how many may be. */

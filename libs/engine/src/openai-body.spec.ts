@@ -56,6 +56,22 @@ describe("openAiBody", () => {
     });
   });
 
+  it("counts the server's own limit of a text completion, and no limit where there is none", () => {
+    const bodyFor = (kind: "vllm" | "sim" | "llamacpp", more: object): unknown =>
+      openAiBody(
+        { endpoint: "/v1/completions", body: { prompt: "Once ", ...more }, continueBehind: behind },
+        engineFamilies[kind],
+        "qwen",
+      );
+    expect(bodyFor("vllm", {})).toMatchObject({ max_tokens: 13 });
+    expect(bodyFor("vllm", { max_tokens: 5 })).toMatchObject({ max_tokens: 2 });
+    expect(bodyFor("sim", {})).not.toHaveProperty("max_tokens");
+    expect(bodyFor("llamacpp", { max_tokens: -1, n_predict: 9 })).toMatchObject({
+      max_tokens: -1,
+      n_predict: 6,
+    });
+  });
+
   it("has nothing to ask for when the limit is used up", () => {
     const body = { messages, max_completion_tokens: 3 };
     expect(openAiBody({ endpoint: chat, body, continueBehind: behind }, engineFamilies.vllm, "qwen")).toBe(

@@ -32,7 +32,8 @@ function continuedFields(
   family: EngineFamily,
   written: { text: string; tokens: number },
 ): Body | "none" {
-  const limits = remainingTokens(call.body, written.tokens);
+  const defaultLimit = call.endpoint === "/v1/completions" ? family.completionTokensDefault : undefined;
+  const limits = remainingTokens(call.body, written.tokens, defaultLimit);
   if (limits === "none") return "none";
   if (call.endpoint === "/v1/completions")
     return { ...limits, prompt: continuedPrompt(call.body["prompt"], written.text) };

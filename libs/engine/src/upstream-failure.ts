@@ -59,6 +59,8 @@ export function failureOfConnection(cause: Error, answered: boolean): EngineErro
   if (neverConnected.has(detail)) {
     return new EngineError("engine_unreachable", `The engine cannot be reached (${detail}).`, { cause });
   }
+  if (detail === "UND_ERR_HEADERS_OVERFLOW" || cause.name === "HTTPParserError")
+    return new EngineError("engine_protocol_error", "What the engine sends is not HTTP.", { cause });
   const what = answered ? "broke off its answer" : "closed the connection without an answer";
   return new EngineError("engine_error", `The engine ${what} (${detail}).`, { cause });
 }

@@ -136,7 +136,8 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     const job = await this.worker.getNextJob(token, { block });
     if (job === undefined) return false;
     const running: RunningJob = { job, token, lockLost: new AbortController() };
-    if (this.pulling) void this.run(running, work);
+    // The room may have gone while this call slept in Redis.
+    if (this.pulling && this.room > 0) void this.run(running, work);
     else await this.handBack(running);
     return true;
   }
@@ -191,7 +192,8 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     await this.options.redis.zadd(this.worker.toKey("marker"), 0, "0");
   }
 
-  private async extendLocks(): Promise<void> {
+  /** Extends the locks of all jobs, as happens all the time, and aborts those that are lost. Never rejects. */
+  async extendLocks(): Promise<void> {
     // Of two runs of one job, the earlier one was handed back by somebody and lost its lock then.
     const holders = new Map<string, RunningJob>();
     for (const running of this.jobs) {

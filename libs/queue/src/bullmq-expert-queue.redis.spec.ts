@@ -195,6 +195,7 @@ describe("the registry", () => {
     startedAtMs: 0,
     state: "running",
     engineHealthy: true,
+    engineCircuit: "closed",
     engineKind: "sim",
     engineModel: "simulated",
     running: 0,

@@ -31,13 +31,18 @@ export interface Metrics {
   /** Requests that the workers of an expert may run at once. */
   readonly capacity: Gauge<"expert">;
   readonly workers: Gauge<"expert">;
-  /** 1 while the worker's engine answers its health check. */
+  /** 1 while the worker's engine answers its health check and the circuit in front of it is not open. */
   readonly engineUp: Gauge<"expert">;
+  /** 0 closed, 1 half-open, 2 open. */
+  readonly engineCircuitState: Gauge<"expert">;
   readonly engineErrors: Counter<"expert" | "code">;
   /** Attempts begun, by how they began (`fresh`, `continue`, `restart`). */
   readonly attempts: Counter<"expert" | "mode">;
-  /** Jobs handed back to the queue unfinished, by why (`drain`, `retry`, `worker-lost`). */
+  /** Jobs handed back to the queue unfinished, by why (`drain`, `retry`, `circuit-open`, `worker-lost`). */
   readonly handBacks: Counter<"expert" | "cause">;
+  /** Requests that failed for good, in the list that can be replayed. */
+  readonly deadLetters: Gauge<"expert">;
+  readonly deadLettersAdded: Counter<"expert" | "code">;
   readonly httpRequests: Counter<"method" | "route" | "status">;
   readonly httpSeconds: Histogram<"method" | "route">;
   /** Answers that are being streamed to clients. */
@@ -95,10 +100,20 @@ export function createMetrics(options: { readonly defaultMetrics?: boolean } = {
     running: gauge("running_requests", "Requests being run.", ["expert"]),
     capacity: gauge("capacity_requests", "Requests that may run at once.", ["expert"]),
     workers: gauge("workers", "Workers alive.", ["expert"]),
-    engineUp: gauge("engine_up", "1 while the engine answers its health check.", ["expert"]),
+    engineUp: gauge("engine_up", "1 while the engine takes requests.", ["expert"]),
+    engineCircuitState: gauge(
+      "engine_circuit_state",
+      "Circuit breaker of the engine: 0 closed, 1 half-open, 2 open.",
+      ["expert"],
+    ),
     engineErrors: counter("engine_errors_total", "Failed engine calls by error code.", ["expert", "code"]),
     attempts: counter("attempts_total", "Attempts begun.", ["expert", "mode"]),
     handBacks: counter("hand_backs_total", "Jobs handed back unfinished.", ["expert", "cause"]),
+    deadLetters: gauge("dead_letters", "Requests that failed for good and can be replayed.", ["expert"]),
+    deadLettersAdded: counter("dead_letters_total", "Requests that failed for good, by error code.", [
+      "expert",
+      "code",
+    ]),
     httpRequests: counter("http_requests_total", "HTTP requests answered.", ["method", "route", "status"]),
     httpSeconds: histogram("http_request_seconds", "Time to answer an HTTP request.", waitBuckets, [
       "method",

@@ -1,3 +1,9 @@
+export {
+  maxDeadLetters,
+  RedisDeadLetters,
+  type DeadLetterOptions,
+  type ReplayClaim,
+} from "./redis-dead-letters.js";
 export { RedisRequestStore, type Retention } from "./redis-request-store.js";
 export { RedisTokenFollower, type FollowerOptions } from "./redis-token-follower.js";
 export { RedisTokenPublisher, type PublisherOptions } from "./redis-token-publisher.js";

@@ -81,18 +81,20 @@ export class RedisAttemptWriter implements AttemptWriter {
     await this.room.promise;
   }
 
-  async close(terminal: Terminal): Promise<"closed" | "refused"> {
+  async close(terminal: Terminal, options: { deadKeptMs?: number } = {}): Promise<"closed" | "refused"> {
     if (this.signal.aborted) return this.refused();
     // An entry on its way is ahead on the same connection; what is still pending travels with the terminal entry.
     const last = this.pending.length === 0 ? undefined : this.takeEntry();
     this.flush.forget(this);
     const keys = [redisKeys.meta(this.id), this.logKey];
-    const args = closeArguments(this.id, terminal, this.flush.now(), this.retention, {
+    const lastDeltas = {
       epoch: this.epoch,
       firstSeq: last?.firstSeq ?? this.seq + 1,
       entryId: last?.id ?? "",
       json: last?.json ?? "",
-    });
+    };
+    const nowMs = this.flush.now();
+    const args = closeArguments(this.id, terminal, nowMs, this.retention, lastDeltas, options.deadKeptMs);
     for (let tries = 1; ; tries++) {
       const [result] = (await closeScript.run(this.redis, keys, args)) as [string];
       if (result !== "behind") return result === "closed" ? "closed" : "refused";
@@ -103,11 +105,12 @@ export class RedisAttemptWriter implements AttemptWriter {
     }
   }
 
-  async release(options: { uncounted?: boolean } = {}): Promise<void> {
+  async release(options: { uncounted?: boolean; continuable?: false } = {}): Promise<void> {
     await this.flush.flushed(this);
     this.flush.forget(this);
-    if (options.uncounted !== true) return;
     const key = redisKeys.meta(this.id);
+    if (options.continuable === false) await this.redis.hset(key, "continuable", "0");
+    if (options.uncounted !== true) return;
     await Promise.all([this.redis.hincrby(key, "attempts", -1), this.redis.hincrby(key, "refusals", 1)]);
   }
 

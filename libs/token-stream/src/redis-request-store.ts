@@ -107,13 +107,14 @@ export interface LastDeltas {
   readonly json: string;
 }
 
-/** ARGV of the close script. Without `attempt` the log is closed from outside, whoever writes it. */
+/** ARGV of the close script. `deadKeptMs`: it becomes a dead letter that is kept so long. Without `attempt` the log is closed from outside, whoever writes it. */
 export function closeArguments(
   id: RequestId,
   terminal: Terminal,
   nowMs: number,
   retention: Retention,
   attempt?: LastDeltas,
+  deadKeptMs?: number,
 ): (string | number)[] {
   return [
     id,
@@ -128,5 +129,6 @@ export function closeArguments(
     attempt?.json ?? "",
     terminal.usage === undefined ? "" : JSON.stringify(terminal.usage),
     terminal.error === undefined ? "" : JSON.stringify(terminal.error),
+    deadKeptMs ?? "",
   ];
 }

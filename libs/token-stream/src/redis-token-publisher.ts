@@ -80,7 +80,7 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
       mode,
       attempt,
       request,
-      accepted: mode === "continue" ? await this.acceptedDeltas(id, epoch) : [],
+      accepted: mode === "continue" || mode === "interrupted" ? await this.acceptedDeltas(id, epoch) : [],
       writer,
     };
   }

@@ -83,8 +83,9 @@ return refused
 /**
  * Closes the log. ARGV: request id, status, terminal JSON, now in ms, retention in ms of a sync request and of a job,
  * epoch of the attempt that closes ('' from outside), sequence number of its next delta, then of its last deltas entry id
- * and JSON ('' if none), usage JSON, error JSON ('' if none). Answers `{closed | already-closed | refused | behind | gone,
- * expert, status}`; behind: an earlier entry of this attempt is not in the log yet. The body is of no use any more.
+ * and JSON ('' if none), usage JSON, error JSON ('' if none), how long a dead letter is kept in ms ('' if it is none). Answers `{closed | already-closed | refused | behind | gone,
+ * expert, status}`; behind: an earlier entry of this attempt is not in the log yet. Only a dead letter
+ * keeps its body: it may be replayed.
  */
 export const closeScript = new LuaScript(`${publishLua}
 local meta, log = KEYS[1], KEYS[2]
@@ -104,10 +105,11 @@ if ARGV[7] ~= '' then
 end
 redis.call('XADD', log, '${terminalId}', 't', ARGV[3])
 redis.call('HSET', meta, 'status', ARGV[2], 'finishedAtMs', ARGV[4])
-redis.call('HDEL', meta, 'body')
+if ARGV[13] == '' then redis.call('HDEL', meta, 'body') end
 if ARGV[11] ~= '' then redis.call('HSET', meta, 'usage', ARGV[11]) end
 if ARGV[12] ~= '' then redis.call('HSET', meta, 'error', ARGV[12]) end
 local retention = fields[2] == 'job' and ARGV[6] or ARGV[5]
+if ARGV[13] ~= '' and tonumber(ARGV[13]) > tonumber(retention) then retention = ARGV[13] end
 redis.call('PEXPIRE', meta, retention)
 redis.call('PEXPIRE', log, retention)
 publish(fields[4] or '', payload .. 'E ' .. ARGV[1] .. ' ' .. last .. ' ' .. ARGV[3])

@@ -37,7 +37,7 @@ export interface OpenedAttempt {
   readonly attempt: number;
   /** Undefined when the mode is `gone` or `closed`. */
   readonly request?: RequestState | undefined;
-  /** What was accepted so far; empty unless the mode is `continue`. */
+  /** What was accepted so far; empty unless the mode is `continue` or `interrupted`. */
   readonly accepted: readonly Delta[];
   /** Undefined when the mode is `gone` or `closed`; when it is `interrupted`, only good to close the log with. */
   readonly writer?: AttemptWriter | undefined;
@@ -63,15 +63,17 @@ export interface AttemptWriter {
   /** Resolves when the writer has room again. */
   drained(): Promise<void>;
   /**
-   * Writes what is left, then the terminal entry. `refused`: somebody else closed the log or took over.
+   * Writes what is left, then the terminal entry. `refused`: somebody else closed the log or took over. `deadKeptMs`: the
+   * request becomes a dead letter, so its body, record and log are kept for so long, or for their retention if that is longer.
    * @throws LogWriteFailed the log is still open.
    */
-  close(terminal: Terminal): Promise<"closed" | "refused">;
+  close(terminal: Terminal, options?: { deadKeptMs?: number }): Promise<"closed" | "refused">;
   /**
    * Writes what is left and leaves the log open for the next attempt, as on hand-back. `uncounted`: the attempt
-   * does not count against the request, because it was no fault of it.
+   * does not count against the request, because it was no fault of it. `continuable: false`: later attempts do not go on
+   * behind what was written.
    */
-  release(options?: { uncounted?: boolean }): Promise<void>;
+  release(options?: { uncounted?: boolean; continuable?: false }): Promise<void>;
 }
 
 /** The writing side, one per worker process. */

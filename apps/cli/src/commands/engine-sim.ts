@@ -26,10 +26,18 @@ export function engineSimCommand(): Command {
       "--failure-injection-rate <share>",
       `share of requests that fail, 0 to 1 (${defaults.failureInjectionRate})`,
     )
+    .option(
+      "--failure-types <list>",
+      "faults that those meet, separated by commas (all below but hang-before, hang-mid, endless-line)",
+    )
+    .option(
+      "--retry-after <seconds>",
+      `retry-after of injected 429 and 503 answers (${defaults.retryAfterS})`,
+    )
     .option("--seed <number>", `seed of texts and failures (${defaults.seed})`)
     .addHelpText(
       "after",
-      "\nExample:\n  $ expert-router engine-sim --port 8101 --model simulated-code --seed 7",
+      faultHelp + "\nExample:\n  $ expert-router engine-sim --port 8101 --model simulated-code --seed 7",
     )
     .action(async (_options, command: Command) => {
       const { parseEngineSimArguments } = await import("@expert-router/engine-sim");
@@ -48,6 +56,19 @@ export function engineSimCommand(): Command {
       process.send?.({ type: "ready", url: sim.url });
     });
 }
+
+/** What the faults do, in the words of the manual. */
+const faultHelp = `
+Faults, by chance (drawn by the seed, the prompt and how often it came) or asked for by a request, with the body field
+x_sim_fault or the header x-sim-fault; "once:NAME" strikes only the first request with its prompt:
+  hang-before      nothing is ever sent                hang-mid      silence in the middle of the answer
+  cut-mid          connection cut in the middle        cut-chunk     cut inside an event and an HTTP chunk
+  end-mid          the body ends early, in good order  garbage       bytes that are not JSON, in the middle
+  endless-line     64 MiB without a line end           wrong-type    200 with a web page
+  error-after-200  an error object in the middle       error-200     200 with an error object as JSON
+  http-500, http-429, http-503, http-503-date          refused; retry-after in seconds, or as a date
+In the middle: after half of the answer where it was asked for, anywhere by chance.
+`;
 
 /** The flags as they were typed: the simulator checks them itself. */
 function givenFlags(command: Command): string[] {

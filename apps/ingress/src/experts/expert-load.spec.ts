@@ -19,6 +19,7 @@ const worker: WorkerReport = {
   startedAtMs: 0,
   state: "running",
   engineHealthy: true,
+  engineCircuit: "closed",
   engineKind: "sim",
   engineModel: "simulated",
   running: 0,
@@ -33,10 +34,11 @@ function newLoad(): ExpertLoad {
 describe("an expert without a working worker", () => {
   it("takes requests for 15 s, then jobs only, and all again once a worker is back", () => {
     const load = newLoad();
-    const sick = { ...worker, engineHealthy: false };
+    const sick: WorkerReport = { ...worker, engineHealthy: false, engineCircuit: "open" };
     load.update(empty, [worker], 0, 1_000);
     load.update(empty, [sick], 0, 2_000);
     load.update(empty, [sick], 0, 15_999);
+    expect(load.status().circuits).toEqual({ closed: 0, half_open: 0, open: 1 });
     expect(() => load.admit({ waits: true })).not.toThrow();
     load.update(empty, [], 0, 16_000);
     expect(() => load.admit({ waits: true })).toThrow(

@@ -1,6 +1,7 @@
 import type { ExpertConfig } from "@expert-router/config";
 import {
   CodedError,
+  type CircuitState,
   type ExpertStatus,
   type PriorityClass,
   type WorkerReport,
@@ -119,6 +120,11 @@ export class ExpertLoad {
       queue_depth: { ...this.depth },
       running: sum(this.workers, "running"),
       workers: this.workers.length,
+      circuits: {
+        closed: this.circuits("closed"),
+        half_open: this.circuits("half-open"),
+        open: this.circuits("open"),
+      },
       capacity: sum(working, "concurrency"),
       drain_rate_per_s: Math.round(this.rate.perS * 1_000) / 1_000,
       estimated_wait_s: this.estimatedWaitS,
@@ -131,6 +137,10 @@ export class ExpertLoad {
 
   private get waiting(): number {
     return this.depth.interactive + this.depth.async + this.depth.batch + this.addedSince;
+  }
+
+  private circuits(state: CircuitState): number {
+    return this.workers.filter((worker) => worker.engineCircuit === state).length;
   }
 
   private get working(): WorkerReport[] {

@@ -55,14 +55,16 @@ export class ExpertMonitor {
   private async count(load: ExpertLoad): Promise<void> {
     const { id } = load.expert;
     const { added } = load;
-    const [depth, workers] = await Promise.all([
+    const [depth, workers, deadLetters] = await Promise.all([
       this.ports.queues.get(id)!.depth(),
       this.ports.registry.alive(id),
+      this.ports.deadLetters.count(id),
     ]);
     load.update(depth, workers, added, Date.now());
     const { metrics } = this.context;
     for (const name of priorityClasses) metrics.queueDepth.set({ expert: id, class: name }, depth[name]);
     metrics.workers.set({ expert: id }, workers.length);
+    metrics.deadLetters.set({ expert: id }, deadLetters);
   }
 
   private async reap(): Promise<void> {

@@ -193,7 +193,12 @@ class FakeRegistry implements WorkerRegistry {
   async beat(): Promise<void> {}
   async leave(): Promise<void> {}
   async alive(expert: string): Promise<WorkerReport[]> {
-    const engine = { engineHealthy: true, engineKind: "sim", engineModel: "simulated" };
+    const engine = {
+      engineHealthy: true,
+      engineCircuit: "closed" as const,
+      engineKind: "sim",
+      engineModel: "simulated",
+    };
     return [
       {
         id: "wrk_1",
@@ -275,6 +280,7 @@ export function fakePorts(experts: readonly string[]): FakePorts {
         ?.enqueue({ id: record.id, priorityClass: record.priorityClass });
     },
     store: logs,
+    deadLetters: { count: async () => 0 },
     follower: logs,
     registry: new FakeRegistry(),
     queues,

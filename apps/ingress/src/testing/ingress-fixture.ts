@@ -114,7 +114,7 @@ function settings(
       fallback: "general",
       experts: experts.map((id) => ({ id, domains: [id], clusters: [], engine })),
       limits: { maxQueuedPerExpert, maxAttempts: 3, syncTimeoutS },
-      retention: { syncS: 600, jobsS: 86_400 },
+      retention: { syncS: 600, jobsS: 86_400, deadS: 604_800 },
     },
   };
 }

@@ -2,7 +2,7 @@ import type { ExpertDecision } from "@expert-router/classifier";
 import type { ChatMessage, RequestRecord, RouterStatus } from "@expert-router/contracts";
 import type { ExplainedDecision } from "@expert-router/embedder";
 import type { ExpertQueue, WorkerRegistry } from "@expert-router/queue";
-import type { RequestStore, TokenFollower } from "@expert-router/token-stream";
+import type { RedisDeadLetters, RequestStore, TokenFollower } from "@expert-router/token-stream";
 import type { RequestOrigin } from "../routing/prompt-share.js";
 
 /** Decides which expert answers a prompt. */
@@ -25,6 +25,7 @@ export interface IngressPorts {
    */
   accept(record: RequestRecord, liveChannel?: string): Promise<void>;
   readonly store: RequestStore;
+  readonly deadLetters: Pick<RedisDeadLetters, "count">;
   readonly follower: TokenFollower;
   readonly registry: WorkerRegistry;
   /** By expert id; one for every expert of the configuration. */

@@ -1,7 +1,7 @@
 import { expertQueueName } from "@expert-router/contracts";
 import { BullmqExpertQueue, bullmqQueueSettings, RedisWorkerRegistry } from "@expert-router/queue";
 import { awaitReady, connectRedis, type ConnectionMode } from "@expert-router/redis";
-import { RedisRequestStore, RedisTokenFollower } from "@expert-router/token-stream";
+import { RedisDeadLetters, RedisRequestStore, RedisTokenFollower } from "@expert-router/token-stream";
 import { BullModule, getQueueToken } from "@nestjs/bullmq";
 import { Module, type DynamicModule } from "@nestjs/common";
 import type { Queue } from "bullmq";
@@ -70,6 +70,7 @@ function redisPorts(
       await Promise.all([created, queued]);
     },
     store: new RedisRequestStore(redis, { retention }),
+    deadLetters: new RedisDeadLetters(redis, { keptMs: system.retention.deadS * 1_000 }),
     follower: new RedisTokenFollower(redis, subscriber, { ingressId }),
     registry: new RedisWorkerRegistry(redis, {
       handBack: async (expert, workerId) => (await queues.get(expert)?.handBackJobsOf(workerId)) ?? 0,

@@ -13,6 +13,8 @@ export interface EngineFamily {
   readonly takesUsageOption: boolean;
   /** The message of a 5xx answer that in truth refuses the request; undefined where statuses can be trusted. */
   readonly disguisedRejection?: RegExp | undefined;
+  /** Tokens of a text completion whose body names no limit; undefined: as many as fit, or not known. */
+  readonly completionTokensDefault?: number | undefined;
   /** Body fields that make it go on behind a last assistant message; undefined where it cannot. */
   readonly continuationFields?: Readonly<Record<string, unknown>> | undefined;
 }

@@ -14,5 +14,6 @@ export const sglangFamily: EngineFamily = {
   healthPaths: ["/health"],
   endsWithDone: true,
   takesUsageOption: true,
+  completionTokensDefault: 16,
   continuationFields: { continue_final_message: true },
 };
