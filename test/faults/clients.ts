@@ -11,9 +11,8 @@ export type UrlOf = (index: number) => string;
 const patienceMs = 90_000;
 const returnMs = 100;
 
-/** Plays the client of `ask` to its end. Never rejects. */
-export async function play(ask: Ask, urlOf: UrlOf): Promise<Trace> {
-  const trace = new Trace(ask);
+/** Plays the client of `ask` to its end and writes down what it sees. Never rejects. */
+export async function play(ask: Ask, urlOf: UrlOf, trace = new Trace(ask)): Promise<Trace> {
   try {
     if (ask.kind === "job") await playJob(trace, urlOf);
     else await playCompletion(trace, urlOf(ask.ingress));

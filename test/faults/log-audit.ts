@@ -1,5 +1,8 @@
 import { redisKeys, type Delta, type RequestId, type Terminal } from "@expert-router/contracts";
-import type { Redis } from "ioredis";
+import type { connectRedis } from "@expert-router/redis";
+
+/** A connection of its own to the Redis under test, past every proxy. */
+export type AuditRedis = ReturnType<typeof connectRedis>;
 
 /** A request as Redis has it. */
 export interface AuditedLog {
@@ -17,7 +20,7 @@ export interface AuditedLog {
 }
 
 /** Reads a request's record and log, and checks the log by itself. */
-export async function auditLog(redis: Redis, id: RequestId): Promise<AuditedLog> {
+export async function auditLog(redis: AuditRedis, id: RequestId): Promise<AuditedLog> {
   const [meta, entries] = await Promise.all([
     redis.hmget(redisKeys.meta(id), "status", "attempts"),
     redis.xrange(redisKeys.log(id), "-", "+"),
@@ -63,7 +66,7 @@ export async function auditLog(redis: Redis, id: RequestId): Promise<AuditedLog>
 }
 
 /** Ids of all requests that Redis knows. */
-export async function allRequestIds(redis: Redis): Promise<Set<RequestId>> {
+export async function allRequestIds(redis: AuditRedis): Promise<Set<RequestId>> {
   const ids = new Set<RequestId>();
   for (let cursor = "0"; ;) {
     const [next, keys] = await redis.scan(cursor, "MATCH", "er:{req_*}:meta", "COUNT", 1_000);

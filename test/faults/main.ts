@@ -4,7 +4,10 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { findRedisBinary } from "@expert-router/redis-server";
 import { faultKinds, type FaultKind } from "./fault-kinds.js";
+import { measureFsyncLoss } from "./fsync-loss.js";
+import { measureRecovery } from "./recovery.js";
 import { runRounds } from "./run-rounds.js";
+import { measureSlowReader } from "./slow-reader.js";
 import { summarise, summaryLines } from "./summary.js";
 
 const help = `npm run faults -- [--seed S] [--rounds N] [--first R] [--fsync always|everysec|no] [--only KIND,…] [--json FILE]
@@ -60,6 +63,12 @@ async function runCommand(
   whole: (name: "seed" | "rounds" | "first" | "times", fallback?: number) => number,
   values: { readonly fsync: string; readonly only: string },
 ): Promise<Report> {
+  if (command === "recovery") {
+    const figures = await measureRecovery(whole("times", 50), say);
+    return { ok: figures.every(({ wrong }) => wrong === 0), figures };
+  }
+  if (command === "fsync") return { ok: true, figures: await measureFsyncLoss(whole("times", 5), say) };
+  if (command === "slow-reader") return { ok: true, figures: await measureSlowReader(say) };
   if (command !== "rounds") throw new Error(`there is no '${command}'\n${help}`);
   const { fsync } = values;
   if (fsync !== "always" && fsync !== "everysec" && fsync !== "no") {

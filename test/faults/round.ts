@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RequestId } from "@expert-router/contracts";
-import type { Redis } from "ioredis";
 import { drawAsks } from "./ask.js";
 import { play } from "./clients.js";
 import { Dice } from "./dice.js";
 import { drawFault, faultKinds, type Fault, type FaultKind } from "./fault-kinds.js";
 import type { FaultedSystem } from "./faulted-system.js";
-import { allRequestIds, auditLog, type AuditedLog } from "./log-audit.js";
+import { allRequestIds, auditLog, type AuditRedis, type AuditedLog } from "./log-audit.js";
 import type { Trace } from "./trace.js";
 import { judge, type Violation } from "./verdict.js";
 
@@ -31,7 +30,7 @@ export interface RoundOptions {
   readonly only: readonly FaultKind[];
 }
 
-const requestsPerRound = 30;
+const requestsPerRound = 48;
 /** Every log is closed this long after its client has gone. */
 const closingMs = 20_000;
 /** A pause of this length is not of this machine's making. */
@@ -40,7 +39,7 @@ const noticeableMs = 300;
 /** Runs one round: load, faults in its middle, quiet, and the audit. */
 export async function runRound(
   system: FaultedSystem,
-  redis: Redis,
+  redis: AuditRedis,
   options: RoundOptions,
 ): Promise<RoundResult> {
   const { seed, round } = options;
@@ -52,7 +51,7 @@ export async function runRound(
     round,
     count: requestsPerRound,
     overMs: 2_000,
-    experts: [...system.system.engines.keys()],
+    experts: system.experts,
     ingresses: system.ingresses.length,
     engineFaultShare: kinds.includes("engine-faults") ? 0.33 : 0,
   });
@@ -97,7 +96,10 @@ function drawFaults(dice: Dice, system: FaultedSystem, only: readonly FaultKind[
 }
 
 /** The logs that this round has made, once all of them are closed, or as they are when that takes too long. */
-async function closedLogs(redis: Redis, before: ReadonlySet<RequestId>): Promise<Map<RequestId, AuditedLog>> {
+async function closedLogs(
+  redis: AuditRedis,
+  before: ReadonlySet<RequestId>,
+): Promise<Map<RequestId, AuditedLog>> {
   const logs = new Map<RequestId, AuditedLog>();
   for (const deadline = performance.now() + closingMs; ; await sleep(50)) {
     for (const id of await allRequestIds(redis)) {

@@ -148,8 +148,13 @@ export class TestSystem {
   }
 
   /** Requests that the simulator of `expert` is generating. */
-  async runningAt(expert: string): Promise<number> {
-    const metrics = await (await fetch(`${this.engine(expert).url}/metrics`)).text();
+  runningAt(expert: string): Promise<number> {
+    return this.runningAtUrl(this.engine(expert).url);
+  }
+
+  /** Requests that the simulator at `url` is generating. */
+  async runningAtUrl(url: string): Promise<number> {
+    const metrics = await (await fetch(`${url}/metrics`)).text();
     const match = /^vllm:num_requests_running(?:\{[^}]*\})? (\d+)/m.exec(metrics);
     if (match === null) throw new Error("the simulator reports no running requests");
     return Number(match[1]);

@@ -24,7 +24,7 @@ beforeEach(async () => {
   proxy = await FaultProxy.start((server.address() as AddressInfo).port);
 });
 afterEach(async () => {
-  for (const client of clients.splice(0)) client.destroy();
+  for (const socket of clients.splice(0)) socket.destroy();
   await proxy.close();
   server.close();
 });
@@ -76,6 +76,7 @@ describe("FaultProxy", () => {
     proxy.heal();
     one.say("still there");
     await waitFor("an echo", () => one.heard() === "HELLO STILL THERE");
+    expect(one.broken()).toBe(false);
   });
 
   it("stalls both directions without a word", async () => {
