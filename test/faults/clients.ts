@@ -9,16 +9,26 @@ export type UrlOf = (index: number) => string;
 
 /** How long a job's client keeps coming back, and how soon. */
 const patienceMs = 90_000;
+/** Longer than any client has to wait; one that waits longer waits in vain. */
+const limitMs = 100_000;
 const returnMs = 100;
 
 /** Plays the client of `ask` to its end and writes down what it sees. Never rejects. */
 export async function play(ask: Ask, urlOf: UrlOf, trace = new Trace(ask)): Promise<Trace> {
+  const over = new AbortController();
+  const late = sleep(limitMs, undefined, { signal: over.signal }).then(() => {
+    if (trace.ending !== undefined) trace.problems.push("the connection stays open behind the end");
+    trace.ending ??= { type: "broken", words: `no end within ${limitMs} ms` };
+  });
+  const playing = ask.kind === "job" ? playJob(trace, urlOf) : playCompletion(trace, urlOf(ask.ingress));
   try {
-    if (ask.kind === "job") await playJob(trace, urlOf);
-    else await playCompletion(trace, urlOf(ask.ingress));
+    await Promise.race([playing, late]);
   } catch (error) {
     const cause = (error as { cause?: { code?: string } }).cause?.code;
     trace.ending ??= { type: "broken", words: `${String(error)}${cause === undefined ? "" : ` (${cause})`}` };
+  } finally {
+    over.abort();
+    late.catch(() => undefined);
   }
   return trace;
 }
@@ -80,7 +90,9 @@ async function readStream(trace: Trace, response: Response, leaving: AbortContro
     const chunk = JSON.parse(data) as Chunk;
     if (chunk.error !== undefined) trace.ending = { type: "failed", code: chunk.error.code };
     else trace.add(chunk.choices?.[0]?.delta.content ?? "");
-    if (act.type === "leave" && trace.tokens >= act.afterTokens) leaving.abort();
+    if (act.type !== "leave" || trace.tokens < act.afterTokens || trace.ending !== undefined) continue;
+    trace.ending = { type: "left" };
+    return leaving.abort();
   }
   trace.ending ??= { type: "broken", words: "the stream just ended" };
 }
@@ -141,7 +153,7 @@ async function readEvents(
       void cancel();
     } else if (reader.leaves) {
       reader.leaves = false;
-      leaving.abort();
+      return leaving.abort();
     }
   }
 }

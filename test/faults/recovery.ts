@@ -50,9 +50,11 @@ export async function measureRecovery(
         const workerOfFirst = await workerOf(traces[0]?.id as RequestId);
         const { fromMs, heal } = await strike(scenario, workerOfFirst);
         await Promise.all(ends);
-        wrong += traces.filter(
-          (each) => each.ending?.type !== "completed" || each.text !== each.ask.expected,
-        ).length;
+        for (const { ending, text, ask, id } of traces) {
+          if (ending?.type === "completed" && text === ask.expected) continue;
+          wrong += 1;
+          say(`${id}: ${JSON.stringify(ending)}, ${text.length} of ${ask.expected.length} characters`);
+        }
         waits.push(Math.max(...traces.map((trace) => waitAfter(trace, fromMs))));
         await heal();
         await system.healthy();
