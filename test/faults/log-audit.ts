@@ -1,8 +1,18 @@
-import { redisKeys, type Delta, type RequestId, type Terminal } from "@expert-router/contracts";
+import {
+  formatPosition,
+  redisKeys,
+  terminalPosition,
+  type Delta,
+  type RequestId,
+  type Terminal,
+} from "@expert-router/contracts";
 import type { connectRedis } from "@expert-router/redis";
 
 /** A connection of its own to the Redis under test, past every proxy. */
 export type AuditRedis = ReturnType<typeof connectRedis>;
+
+/** Behind it Redis takes nothing more. */
+const closingId = formatPosition(terminalPosition);
 
 /** A request as Redis has it. */
 export interface AuditedLog {
@@ -33,6 +43,7 @@ export async function auditLog(redis: AuditRedis, id: RequestId): Promise<Audite
     const [entryEpoch = 0, entrySeq = 0] = entryId.split("-").map(Number);
     if (terminals.length > 0) problems.push(`${entryId} stands behind the terminal entry`);
     if (kind === "t") {
+      if (entryId !== closingId) problems.push(`${entryId} ends the log without closing it`);
       terminals.push(JSON.parse(value) as Terminal);
       words.push(`${entryId} end ${value}`);
     } else if (kind === "o") {
