@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Dice } from "./dice.js";
-import type { FaultedSystem, Part } from "./faulted-system.js";
+import { FaultedSystem, type Part } from "./faulted-system.js";
 
 /** A fault that was drawn: injects itself, and heals. */
 export interface Fault {
@@ -90,10 +90,9 @@ function killing(part: Part, pauseMs: number): Drawn {
     `${part.name}, ${pauseMs} ms`,
     async () => {
       const atMs = performance.now();
-      part.process.kill("SIGKILL");
-      await part.process.exited();
+      FaultedSystem.kill(part);
       await sleep(pauseMs);
-      part.process = await part.start();
+      await FaultedSystem.revive(part);
       return atMs;
     },
   ];

@@ -11,6 +11,8 @@ export interface Part {
   /** Between it and Redis, or between it and its engine. */
   readonly redis: FaultProxy | undefined;
   readonly engine: FaultProxy | undefined;
+  /** In front of it: refuses connections while it is away, as its own port would. */
+  readonly front: FaultProxy | undefined;
   /** Starts it again in the same place; resolves when it serves. */
   start(): Promise<Child>;
 }
@@ -87,6 +89,19 @@ export class FaultedSystem {
     return performance.now();
   }
 
+  /** kill -9; what stands in front of it refuses from now on. */
+  static kill(part: Part): void {
+    part.process.kill("SIGKILL");
+    part.front?.set("refuse");
+  }
+
+  /** Starts a killed part again. */
+  static async revive(part: Part): Promise<void> {
+    await part.process.exited();
+    part.process = await part.start();
+    part.front?.heal();
+  }
+
   /** Resolves when every process serves and every worker sees a healthy engine. */
   async healthy(): Promise<void> {
     const { workersPerExpert = 2 } = this.options;
@@ -121,6 +136,7 @@ export class FaultedSystem {
       process: engine.process,
       redis: undefined,
       engine: undefined,
+      front: toEngine,
       start: async () => (await this.system.startSimulator(expert, { port })).process,
     });
     const start = (): Child =>
@@ -134,6 +150,7 @@ export class FaultedSystem {
       process: start(),
       redis: toRedis,
       engine: toEngine,
+      front: undefined,
       start: async () => start(),
     });
   }
@@ -149,7 +166,15 @@ export class FaultedSystem {
       return this.system.ingresses.at(-1)?.process as Child;
     };
     const { process } = this.system.ingresses.at(-1) as { process: Child };
-    this.ingresses.push({ name: `ingress ${index}`, url, process, redis: toRedis, engine: undefined, start });
+    this.ingresses.push({
+      name: `ingress ${index}`,
+      url,
+      process,
+      redis: toRedis,
+      engine: undefined,
+      front: undefined,
+      start,
+    });
   }
 
   private async redisAnswers(): Promise<boolean> {

@@ -93,11 +93,11 @@ export async function measureRecovery(
     const part = scenario === "worker killed" ? system.workers[victim] : system.engines[victim];
     if (part === undefined) throw new Error("nobody runs the answer");
     const fromMs = performance.now();
-    part.process.kill("SIGKILL");
+    FaultedSystem.kill(part);
     return {
       fromMs,
       heal: async () => {
-        part.process = await part.start();
+        await FaultedSystem.revive(part);
         // Until the dead worker's heartbeat is old, two would seem to be there.
         await sleep(2_500);
       },

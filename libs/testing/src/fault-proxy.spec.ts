@@ -95,6 +95,8 @@ describe("FaultProxy", () => {
     const two = client();
     await waitFor("the connection breaks", two.broken);
     expect(proxy.connections).toBe(0);
+    proxy.heal();
+    await connected();
   });
 
   it("cuts in the middle of a reply", async () => {

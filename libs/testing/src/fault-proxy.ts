@@ -3,7 +3,8 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 
 /**
  * What a {@link FaultProxy} does to what passes through it. `swallow`: everything reaches the server, nothing comes back.
- * `stall`: nothing passes in either direction, and nobody is told. `refuse`: connections are cut as soon as they are made.
+ * `stall`: nothing passes in either direction, and nobody is told. `refuse`: nobody listens, as if
+ * the server had ended.
  */
 export type ProxyMode = "pass" | "swallow" | "stall" | "refuse";
 
@@ -22,24 +23,23 @@ export class FaultProxy {
   /** Links whose next reply is cut in its middle. */
   private readonly cutting = new Set<Link>();
 
+  /** Where it listens. */
+  readonly port: number;
+
   private constructor(
     private readonly targetPort: number,
     private readonly listener: Server,
   ) {
+    this.port = (listener.address() as AddressInfo).port;
     listener.on("connection", (client: Socket) => this.link(client));
   }
 
   /** Listens on a free port of 127.0.0.1; `targetPort` is the server's, which need not run yet. */
   static async start(targetPort: number): Promise<FaultProxy> {
     const listener = createServer();
-    const proxy = new FaultProxy(targetPort, listener);
     listener.listen(0, "127.0.0.1");
     await once(listener, "listening");
-    return proxy;
-  }
-
-  get port(): number {
-    return (this.listener.address() as AddressInfo).port;
+    return new FaultProxy(targetPort, listener);
   }
 
   /** Connections that are open. */
@@ -50,7 +50,9 @@ export class FaultProxy {
   /** From now on, for connections that are open and new ones alike. */
   set(mode: Exclude<ProxyMode, "pass">): void {
     this.mode = mode;
-    if (mode === "refuse") this.cut();
+    if (mode !== "refuse") return;
+    this.listener.close();
+    this.cut();
   }
 
   /** Holds every piece back for `delayMs`, in both directions; 0 ends it. */
@@ -71,23 +73,20 @@ export class FaultProxy {
   /** Lets everything pass again. Connections that miss something are broken off. */
   heal(): void {
     this.mode = "pass";
+    if (!this.listener.listening) this.listener.listen(this.port, "127.0.0.1");
     this.delayMs = 0;
     this.cutting.clear();
     for (const link of this.links) if (link.damaged) this.drop(link);
   }
 
   async close(): Promise<void> {
-    const closed = once(this.listener, "close");
+    const closed = this.listener.listening ? once(this.listener, "close") : undefined;
     this.listener.close();
     this.cut();
     await closed;
   }
 
   private link(client: Socket): void {
-    if (this.mode === "refuse") {
-      client.resetAndDestroy();
-      return;
-    }
     const server = connect({ port: this.targetPort, host: "127.0.0.1" });
     const link: Link = { client, server, damaged: false };
     this.links.add(link);
