@@ -44,7 +44,7 @@ describe("a worker whose engine fails", () => {
     system = await TestSystem.start({ experts: { code: ["code"] }, interTokenLatencyMs: 5 });
     other = await runEngineSim({ ...sim, port: 0, failureInjectionRate: 1, failureTypes: ["http-500"] });
     const { port, url } = other;
-    system.startWorker("code", url);
+    system.startWorker("code", { ENGINE_URL: url });
     await system.whenWorkersAre(2);
 
     const answers = await Promise.all(Array.from({ length: 60 }, ask));

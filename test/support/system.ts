@@ -18,6 +18,10 @@ export interface TestSystemOptions {
   readonly workersPerExpert?: number;
   readonly timeToFirstTokenMs?: number;
   readonly interTokenLatencyMs?: number;
+  /** When Redis's append-only file reaches the disk; every second if left out. */
+  readonly fsync?: "always" | "everysec" | "no";
+  /** Further keys of every expert's engine in expert-router.yaml. */
+  readonly engine?: Record<string, unknown>;
   readonly env?: Record<string, string>;
   /** Further keys of expert-router.yaml. */
   readonly config?: Record<string, unknown>;
@@ -39,6 +43,7 @@ export class TestSystem {
   readonly ingresses: { url: string; process: Child }[] = [];
   readonly engines = new Map<string, TestEngine>();
   readonly workers: { expert: string; process: Child }[] = [];
+  private readonly simulators: TestEngine[] = [];
 
   private constructor(
     readonly redis: TestRedis,
@@ -47,7 +52,8 @@ export class TestSystem {
   ) {}
 
   static async start(options: TestSystemOptions = {}): Promise<TestSystem> {
-    const redis = await startRedis({ durable: true });
+    const { fsync = "everysec" } = options;
+    const redis = await startRedis({ durable: true, args: ["--appendfsync", fsync] });
     const system = new TestSystem(redis, mkdtempSync(join(tmpdir(), "expert-router-e2e-")), options);
     try {
       await system.startAll();
@@ -74,23 +80,50 @@ export class TestSystem {
     return engine;
   }
 
-  /** One more worker beside the engine of `expert`, or beside another one. */
-  startWorker(expert: string, engineUrl = this.engine(expert).url): Child {
+  /** One more worker beside the engine of `expert`, unless `env` names another one. */
+  startWorker(expert: string, env: Record<string, string> = {}): Child {
     const process = Child.node(`worker of ${expert}`, program, {
       args: ["worker"],
-      env: { ...this.env, EXPERT: expert, ENGINE_URL: engineUrl },
+      env: { ...this.env, EXPERT: expert, ENGINE_URL: this.engine(expert).url, ...env },
     });
     this.workers.push({ expert, process });
     return process;
   }
 
-  async startIngress(): Promise<string> {
-    const port = String(await findFreePort());
-    const child = Child.node("ingress", program, { args: ["ingress"], env: { ...this.env, PORT: port } });
+  /** One more ingress. `env` may name the port of one that has ended. */
+  async startIngress(env: Record<string, string> = {}): Promise<string> {
+    const port = env["PORT"] ?? String(await findFreePort());
+    const child = Child.node("ingress", program, {
+      args: ["ingress"],
+      env: { ...this.env, ...env, PORT: port },
+    });
     const url = `http://127.0.0.1:${port}`;
     this.ingresses.push({ url, process: child });
     await this.whenReady(child, `${url}/readyz`);
     return url;
+  }
+
+  /** A simulator of `expert`'s model that {@link stop} ends as well; `port` may be that of one that has ended. */
+  async startSimulator(
+    expert: string,
+    options: { port?: number; args?: string[] } = {},
+  ): Promise<TestEngine> {
+    const port = options.port ?? (await findFreePort());
+    const process = Child.node(`simulator of ${expert}`, program, {
+      args: [
+        "engine-sim",
+        `--port=${port}`,
+        `--model=simulated-${expert}`,
+        `--seed=${simulatorSeed}`,
+        `--time-to-first-token=${this.options.timeToFirstTokenMs ?? 5}`,
+        `--inter-token-latency=${this.options.interTokenLatencyMs ?? 1}`,
+        ...(options.args ?? []),
+      ],
+    });
+    const engine = { url: `http://127.0.0.1:${port}`, process };
+    this.simulators.push(engine);
+    await this.whenReady(process, `${engine.url}/health`);
+    return engine;
   }
 
   /** The status of every expert, as the first ingress sees it. */
@@ -115,17 +148,20 @@ export class TestSystem {
   }
 
   /** Requests that the simulator of `expert` is generating. */
-  async runningAt(expert: string): Promise<number> {
-    const metrics = await (await fetch(`${this.engine(expert).url}/metrics`)).text();
+  runningAt(expert: string): Promise<number> {
+    return this.runningAtUrl(this.engine(expert).url);
+  }
+
+  /** Requests that the simulator at `url` is generating. */
+  async runningAtUrl(url: string): Promise<number> {
+    const metrics = await (await fetch(`${url}/metrics`)).text();
     const match = /^vllm:num_requests_running(?:\{[^}]*\})? (\d+)/m.exec(metrics);
     if (match === null) throw new Error("the simulator reports no running requests");
     return Number(match[1]);
   }
 
   async stop(): Promise<void> {
-    const children = [...this.ingresses, ...this.workers, ...this.engines.values()].map(
-      ({ process }) => process,
-    );
+    const children = [...this.ingresses, ...this.workers, ...this.simulators].map(({ process }) => process);
     await Promise.all(children.map((child) => child.end()));
     await this.redis.stop();
     rmSync(this.folder, { recursive: true, force: true });
@@ -142,30 +178,13 @@ export class TestSystem {
 
   private async startAll(): Promise<void> {
     const experts = Object.entries(this.options.experts ?? twoExperts);
-    await Promise.all(experts.map(([id]) => this.startEngine(id)));
+    await Promise.all(experts.map(async ([id]) => void this.engines.set(id, await this.startSimulator(id))));
     this.writeConfig(experts);
     for (const [id] of experts) {
       for (let i = 0; i < (this.options.workersPerExpert ?? 1); i++) this.startWorker(id);
     }
     await Promise.all(Array.from({ length: this.options.ingresses ?? 1 }, () => this.startIngress()));
-    await this.whenWorkersAre(this.options.workersPerExpert ?? 1);
-  }
-
-  private async startEngine(expert: string): Promise<void> {
-    const port = await findFreePort();
-    const process = Child.node(`simulator of ${expert}`, program, {
-      args: [
-        "engine-sim",
-        `--port=${port}`,
-        `--model=simulated-${expert}`,
-        `--seed=${simulatorSeed}`,
-        `--time-to-first-token=${this.options.timeToFirstTokenMs ?? 5}`,
-        `--inter-token-latency=${this.options.interTokenLatencyMs ?? 1}`,
-      ],
-    });
-    const url = `http://127.0.0.1:${port}`;
-    this.engines.set(expert, { url, process });
-    await this.whenReady(process, `${url}/health`);
+    if (this.ingresses.length > 0) await this.whenWorkersAre(this.options.workersPerExpert ?? 1);
   }
 
   private writeConfig(experts: [string, string[]][]): void {
@@ -175,7 +194,13 @@ export class TestSystem {
       experts: experts.map(([id, domains]) => ({
         id,
         domains,
-        engine: { kind: "sim", url: this.engine(id).url, model: `simulated-${id}`, concurrency: 256 },
+        engine: {
+          kind: "sim",
+          url: this.engine(id).url,
+          model: `simulated-${id}`,
+          concurrency: 256,
+          ...this.options.engine,
+        },
       })),
       ...this.options.config,
     };

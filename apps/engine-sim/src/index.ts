@@ -7,3 +7,4 @@ export {
   type EngineSimOptions,
 } from "./sim-options.js";
 export * from "./simulated-answer.js";
+export { seededRandom } from "./seeded-random.js";

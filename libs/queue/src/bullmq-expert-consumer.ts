@@ -2,6 +2,7 @@ import { bullmqPrefix, expertQueueName, isRequestId } from "@expert-router/contr
 import { Worker, type Job } from "bullmq";
 import type { Redis } from "ioredis";
 import type { ExpertConsumer, JobOutcome, TakenJob } from "./expert-queue.js";
+import { LostFetches } from "./lost-fetches.js";
 import { priorityClassOf } from "./priorities.js";
 
 /** Settings of a {@link BullmqExpertConsumer}. */
@@ -39,6 +40,9 @@ interface RunningJob {
 export class BullmqExpertConsumer implements ExpertConsumer {
   private readonly worker: Worker;
   private readonly jobs = new Set<RunningJob>();
+  /** Tokens of fetches under way. */
+  private readonly fetching = new Set<string>();
+  private readonly lostFetches: LostFetches;
   private taken = 0;
   private readonly lockMs: number;
   private pulling = false;
@@ -63,6 +67,10 @@ export class BullmqExpertConsumer implements ExpertConsumer {
       maxStalledCount: unboundedStalls,
     });
     this.worker.on("error", options.onError);
+    this.lostFetches = new LostFetches(this.worker, options, {
+      isKnown: (id) => [...this.jobs].some(({ job }) => job.id === id),
+      isFetching: (token) => this.fetching.has(token),
+    });
   }
 
   get running(): number {
@@ -74,6 +82,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     await this.worker.startStalledCheckTimer();
     this.lockTimer = setInterval(() => void this.extendLocks(), this.lockMs / 4);
     this.pulling = true;
+    this.lostFetches.start();
     this.loop = this.pull(work);
   }
 
@@ -96,6 +105,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   async close(): Promise<void> {
     await this.stopPulling();
     clearInterval(this.lockTimer);
+    this.lostFetches.stop();
     await this.worker.close(true);
   }
 
@@ -133,13 +143,19 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   private async takeOne(work: Work, { block }: { readonly block: boolean }): Promise<boolean> {
     // A token of its own each time: should a job be handed back and come here again, the first run cannot settle it.
     const token = `${this.options.workerId}:${(this.taken += 1)}`;
-    const job = await this.worker.getNextJob(token, { block });
-    if (job === undefined) return false;
-    const running: RunningJob = { job, token, lockLost: new AbortController() };
-    // The room may have gone while this call slept in Redis.
-    if (this.pulling && this.room > 0) void this.run(running, work);
-    else await this.handBack(running);
-    return true;
+    this.fetching.add(token);
+    try {
+      const job = await this.worker.getNextJob(token, { block });
+      if (job === undefined) return false;
+      const running: RunningJob = { job, token, lockLost: new AbortController() };
+      // The room may have gone while this call slept in Redis.
+      if (this.pulling && this.room > 0) void this.run(running, work);
+      else await this.handBack(running);
+      return true;
+    } finally {
+      // Only now, for the job counts among the running ones already.
+      this.fetching.delete(token);
+    }
   }
 
   private get room(): number {

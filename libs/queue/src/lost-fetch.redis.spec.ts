@@ -1,0 +1,55 @@
+import { newRequestId, type RequestId } from "@expert-router/contracts";
+import { FaultProxy, startRedis, waitFor, type TestRedis } from "@expert-router/testing";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { BullmqExpertConsumer } from "./bullmq-expert-consumer.js";
+import { BullmqExpertQueue } from "./bullmq-expert-queue.js";
+
+let server: TestRedis;
+let proxy: FaultProxy;
+let direct: Redis;
+let proxied: Redis;
+
+beforeAll(async () => {
+  server = await startRedis();
+  proxy = await FaultProxy.start(server.port);
+  direct = new Redis(server.url, { maxRetriesPerRequest: null });
+  proxied = new Redis(`redis://127.0.0.1:${proxy.port}`, {
+    maxRetriesPerRequest: null,
+    retryStrategy: () => 50,
+  });
+  proxied.on("error", () => undefined);
+});
+afterAll(async () => {
+  proxied.disconnect();
+  direct.disconnect();
+  await proxy.close();
+  await server.stop();
+});
+
+it("a job whose worker never heard that it has it runs as soon as the connection is back", async () => {
+  const queue = BullmqExpertQueue.create("code", direct);
+  const ran: RequestId[] = [];
+  const consumer = new BullmqExpertConsumer({
+    expert: "code",
+    redis: proxied,
+    workerId: "wrk_a",
+    concurrency: 10,
+    onError: () => undefined,
+  });
+  await consumer.start(async ({ id }) => {
+    ran.push(id);
+    return { type: "done" };
+  });
+  // The fetches of these are answered into the void.
+  const ids = Array.from({ length: 5 }, () => newRequestId());
+  proxy.set("swallow");
+  for (const id of ids) await queue.enqueue({ id, priorityClass: "interactive" });
+  await waitFor("one is taken", async () => (await direct.llen("er:{code}:active")) > 0);
+  expect(ran).toEqual([]);
+  proxy.heal();
+  await waitFor("all have run", () => new Set(ran).size === ids.length, { timeoutMs: 10_000 });
+  expect(ran.toSorted()).toEqual(ids.toSorted());
+  await consumer.close();
+  await queue.close();
+});

@@ -1,0 +1,79 @@
+import { Job, type Worker } from "bullmq";
+import type { Redis } from "ioredis";
+
+/** What a consumer knows of its own. */
+export interface ConsumerView {
+  /** Whether it runs the job, or is about to. */
+  readonly isKnown: (id: string) => boolean;
+  /** Whether a fetch with this lock token is still under way. */
+  readonly isFetching: (token: string) => boolean;
+}
+
+const lookMs = 250;
+
+/**
+ * Puts back the jobs that Redis gave to this worker in a reply that never came: the connection broke behind the script, and
+ * the client library's second call fetched another job. The worker lives and beats, so nobody else would notice
+ * before the lock runs out. After every reconnect the list of active jobs is looked through for them.
+ */
+export class LostFetches {
+  private timer: NodeJS.Timeout | undefined;
+  private readonly reconnected = (): void => this.lookSoon();
+
+  constructor(
+    private readonly worker: Worker,
+    private readonly options: {
+      readonly redis: Redis;
+      readonly workerId: string;
+      readonly onError: (error: Error) => void;
+    },
+    private readonly view: ConsumerView,
+  ) {}
+
+  start(): void {
+    this.options.redis.on("ready", this.reconnected);
+  }
+
+  stop(): void {
+    this.options.redis.off("ready", this.reconnected);
+    clearTimeout(this.timer);
+  }
+
+  private lookSoon(): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.look().then(
+        (isSure) => isSure || this.lookSoon(),
+        (error: unknown) => {
+          this.options.onError(error as Error);
+          this.lookSoon();
+        },
+      );
+    }, lookMs);
+  }
+
+  /** False: a fetch that was under way may have been for one of the jobs, so one more look is needed. */
+  private async look(): Promise<boolean> {
+    const { redis, workerId } = this.options;
+    const active = await redis.lrange(this.worker.toKey("active"), 0, -1);
+    const unknown = active.filter((id) => !this.view.isKnown(id));
+    if (unknown.length === 0) return true;
+    const tokens = await redis.mget(unknown.map((id) => this.worker.toKey(`${id}:lock`)));
+    let isSure = true;
+    for (const [i, id] of unknown.entries()) {
+      const token = tokens[i];
+      if (token?.startsWith(`${workerId}:`) !== true || this.view.isKnown(id)) continue;
+      if (this.view.isFetching(token)) isSure = false;
+      else await this.putBack(id, token);
+    }
+    return isSure;
+  }
+
+  private async putBack(id: string, token: string): Promise<void> {
+    const job = await Job.fromId(this.worker, id);
+    if (job === undefined) return;
+    await job.moveToWait(token).catch(() => undefined); // Its lock ran out meanwhile.
+    // BullMQ sets no marker when it puts a prioritized job back, and an idle worker would sleep on.
+    await this.options.redis.zadd(this.worker.toKey("marker"), 0, "0");
+  }
+}
