@@ -58,7 +58,7 @@ export class WorkerService {
     await awaitReady(this.redis, redisPatienceMs);
     await listenToControl(
       this.subscriber,
-      this.settings.expert.id,
+      { expert: this.settings.expert.id, workerId: this.workerId },
       (message) => this.publisher.control(message),
       () =>
         void this.publisher

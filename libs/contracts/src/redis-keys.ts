@@ -15,6 +15,12 @@ export const redisKeys = {
   workers: (expert: string): string => `er:{workers-${expert}}:reports`,
   /** Sorted set worker id → time of its last heartbeat in ms of the Redis clock, of one expert. */
   heartbeats: (expert: string): string => `er:{workers-${expert}}:beats`,
+  /** Hash worker id → run id of the Redis server on which its presence channel was seen subscribed, of one expert. */
+  presences: (expert: string): string => `er:{workers-${expert}}:presences`,
+  /** Hash worker id → time since which it is suspected of being dead, of one expert. */
+  suspects: (expert: string): string => `er:{workers-${expert}}:suspects`,
+  /** Pub/sub channel that one worker subscribes to and nobody publishes on: Redis drops the subscription when it dies. */
+  presenceChannel: (workerId: string): string => `er:present:${workerId}`,
   /** Pub/sub channel on which one ingress process hears the live tokens of the requests it follows. */
   liveChannel: (ingressId: string): string => `er:live:${ingressId}`,
   /** Pub/sub channel on which the workers of one expert hear cancellations and new followers. */

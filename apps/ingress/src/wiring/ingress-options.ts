@@ -23,7 +23,7 @@ export const defaultTuning: IngressTuning = {
   waitingCommentAfterMs: 12_000,
   pingMs: 15_000,
   pollMs: 250,
-  reapMs: 500,
+  reapMs: 200,
   deadlineSweepMs: 1_000,
   lateGraceMs: 5_000,
 };
