@@ -1,11 +1,12 @@
 import { newRequestId, type RequestRecord } from "@expert-router/contracts";
-import { EngineError, type EngineCall, type EngineEvent, type InferenceEngine } from "@expert-router/engine";
+import { EngineError, type EngineCall, type InferenceEngine } from "@expert-router/engine";
 import type { JobOutcome } from "@expert-router/queue";
 import { createLogger, createMetrics } from "@expert-router/telemetry";
 import { startRedis, type TestRedis } from "@expert-router/testing";
-import { RedisRequestStore, RedisTokenPublisher } from "@expert-router/token-stream";
+import { RedisFollowerRegistry, RedisRequestStore, RedisTokenPublisher } from "@expert-router/token-stream";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { AbsentFollowers } from "./absent-followers.js";
 import { JobRunner } from "./job-runner.js";
 
 const retention = { syncMs: 60_000, jobsMs: 60_000 };
@@ -28,8 +29,10 @@ beforeEach(() => {
   logLines = [];
 });
 
+const noneAbsent: Pick<AbsentFollowers, "watch"> = { watch: () => () => undefined };
+
 /** An engine whose answers are written by the test. */
-function engineOf(generate: (call: EngineCall) => AsyncGenerator<readonly EngineEvent[]>): InferenceEngine {
+function engineOf(generate: InferenceEngine["generate"]): InferenceEngine {
   return {
     kind: "sim",
     capabilities: {
@@ -46,7 +49,7 @@ function engineOf(generate: (call: EngineCall) => AsyncGenerator<readonly Engine
   };
 }
 
-function runnerOf(engine: InferenceEngine): JobRunner {
+function runnerOf(engine: InferenceEngine, absent = noneAbsent): JobRunner {
   const logger = createLogger({
     name: "worker",
     level: "debug",
@@ -54,14 +57,17 @@ function runnerOf(engine: InferenceEngine): JobRunner {
   });
   const publisher = new RedisTokenPublisher(redis, { retention });
   const metrics = createMetrics({ defaultMetrics: false });
-  return new JobRunner(engine, publisher, metrics, logger, {
+  return new JobRunner(engine, publisher, absent, metrics, logger, {
     workerId: "wrk_1",
     expert: "code",
     maxAttempts: 3,
   });
 }
 
-async function newRequest(overrides: Partial<RequestRecord> = {}): Promise<RequestRecord> {
+async function newRequest(
+  overrides: Partial<RequestRecord> = {},
+  liveChannel?: string,
+): Promise<RequestRecord> {
   const record: RequestRecord = {
     id: newRequestId(),
     kind: "job",
@@ -75,7 +81,7 @@ async function newRequest(overrides: Partial<RequestRecord> = {}): Promise<Reque
     exposed: false,
     ...overrides,
   };
-  await store.create(record);
+  await store.create(record, liveChannel);
   return record;
 }
 
@@ -173,6 +179,68 @@ describe("an answer", () => {
     const outcomes = await runToEnd(runner, request);
     expect(outcomes.map(({ type }) => type)).toEqual(["retry", "done"]);
     expect((await store.read(request.id))?.status).toBe("completed");
+  });
+});
+
+describe("a request whose ingress was killed", () => {
+  const channel = "er:live:killed";
+
+  /** Watches as a worker does, in a hurry. */
+  function hasty(): AbsentFollowers {
+    const times = { lookMs: 50, patienceMs: 300 };
+    return new AbsentFollowers(new RedisFollowerRegistry(redis), () => undefined, times);
+  }
+
+  /** Answers until it is stopped. */
+  const endless = engineOf(async function* (_call, signal) {
+    while (!signal?.aborted) {
+      yield [{ type: "delta", delta: "on and on " }];
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    signal.throwIfAborted();
+  });
+
+  it("is cancelled, while it runs and while it waits; a job goes on", async () => {
+    await new RedisFollowerRegistry(redis).beat(channel);
+    const absent = hasty();
+    absent.start();
+    const runner = runnerOf(endless, absent);
+    const sync = await newRequest({ kind: "sync", exposed: true }, channel);
+    const job = await newRequest({}, channel);
+    const startedAtMs = performance.now();
+    const jobRuns = runToEnd(runner, job);
+    await runToEnd(runner, sync);
+    expect(performance.now() - startedAtMs).toBeGreaterThan(300);
+    expect((await store.read(sync.id))?.status).toBe("cancelled");
+    let calls = 0;
+    // eslint-disable-next-line require-yield
+    const never = engineOf(async function* () {
+      calls += 1;
+    });
+    const waited = await newRequest({ kind: "sync" }, channel);
+    await runToEnd(runnerOf(never, absent), waited);
+    expect((await store.read(waited.id))?.status).toBe("cancelled");
+    expect(calls).toBe(0);
+    expect((await store.read(job.id))?.status).toBe("in_progress");
+    await store.close(job.id, { status: "cancelled" });
+    await jobRuns;
+    absent.stop();
+  });
+
+  it("is left alone while its ingress beats", async () => {
+    const registry = new RedisFollowerRegistry(redis);
+    await registry.beat(channel);
+    const beating = setInterval(() => void registry.beat(channel), 50);
+    const absent = hasty();
+    absent.start();
+    const sync = await newRequest({ kind: "sync", exposed: true }, channel);
+    const runs = runToEnd(runnerOf(endless, absent), sync);
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    expect((await store.read(sync.id))?.status).toBe("in_progress");
+    clearInterval(beating);
+    await runs;
+    expect((await store.read(sync.id))?.status).toBe("cancelled");
+    absent.stop();
   });
 });
 

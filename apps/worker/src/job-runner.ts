@@ -14,6 +14,7 @@ import {
   type OpenedAttempt,
   type TokenPublisher,
 } from "@expert-router/token-stream";
+import type { AbsentFollowers } from "./absent-followers.js";
 import { continuationBehind, usageBehind } from "./continuation.js";
 import { AttemptStopped, StopSwitch } from "./running-attempt.js";
 
@@ -44,6 +45,7 @@ export class JobRunner {
   constructor(
     private readonly engine: InferenceEngine,
     private readonly publisher: TokenPublisher,
+    private readonly absent: Pick<AbsentFollowers, "watch">,
     private readonly metrics: Metrics,
     private readonly logger: Logger,
     private readonly options: JobRunnerOptions,
@@ -79,9 +81,15 @@ export class JobRunner {
       writer.signal.reason instanceof LogWriteFailed ? "write-failed" : "closed",
     );
     stopSwitch.at(request.deadlineAtMs);
+    const unwatch =
+      request.kind === "sync"
+        ? this.absent.watch(opened.liveChannels, () => stopSwitch.stop("unheard"))
+        : undefined;
     this.running.add(stopSwitch);
     const progress: Progress = { usage: undefined, deltas: 0 };
     try {
+      // An ingress that is known to be gone leaves requests in the queue as well.
+      stopSwitch.signal.throwIfAborted();
       const call = {
         endpoint: request.endpoint,
         body: request.body,
@@ -96,6 +104,7 @@ export class JobRunner {
       return await this.settleFailure(error, opened, request, writer, progress);
     } finally {
       stopSwitch.dispose();
+      unwatch?.();
       this.running.delete(stopSwitch);
     }
   }
@@ -165,6 +174,7 @@ export class JobRunner {
     writer: AttemptWriter,
   ): Promise<JobOutcome> {
     if (stopped.stopCause === "write-failed") return this.retryWriting(request, writer.signal.reason);
+    if (stopped.stopCause === "unheard") return this.close(writer, request, { status: "cancelled" });
     if (stopped.stopCause === "deadline") return this.close(writer, request, expired);
     if (stopped.stopCause === "hand-back") {
       await writer.release({ uncounted: true });

@@ -4,9 +4,10 @@ import { createEngine, type InferenceEngine } from "@expert-router/engine";
 import { BullmqExpertConsumer, BullmqExpertQueue, RedisWorkerRegistry } from "@expert-router/queue";
 import { connectRedis } from "@expert-router/redis";
 import { createLogger, createMetrics, type Logger, type Metrics } from "@expert-router/telemetry";
-import { RedisTokenPublisher } from "@expert-router/token-stream";
+import { RedisFollowerRegistry, RedisTokenPublisher } from "@expert-router/token-stream";
 import { Module, type DynamicModule, type FactoryProvider } from "@nestjs/common";
 import type { Redis } from "ioredis";
+import { AbsentFollowers } from "./absent-followers.js";
 import { JobRunner } from "./job-runner.js";
 import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from "./tokens.js";
 import { WorkerService } from "./worker.service.js";
@@ -66,16 +67,25 @@ export class WorkerModule {
             }),
         ),
         provide(
+          AbsentFollowers,
+          [REDIS, LOGGER],
+          (redis: Redis, logger: Logger) =>
+            new AbsentFollowers(new RedisFollowerRegistry(redis), (error) =>
+              logger.warn({ err: error }, "it cannot be told who listens"),
+            ),
+        ),
+        provide(
           JobRunner,
-          [ENGINE, RedisTokenPublisher, METRICS, LOGGER, WORKER_ID],
+          [ENGINE, RedisTokenPublisher, AbsentFollowers, METRICS, LOGGER, WORKER_ID],
           (
             engine: InferenceEngine,
             publisher: RedisTokenPublisher,
+            absent: AbsentFollowers,
             metrics: Metrics,
             logger: Logger,
             workerId: string,
           ) =>
-            new JobRunner(engine, publisher, metrics, logger, {
+            new JobRunner(engine, publisher, absent, metrics, logger, {
               workerId,
               expert: expert.id,
               maxAttempts: system.limits.maxAttempts,

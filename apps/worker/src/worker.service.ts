@@ -8,6 +8,7 @@ import type { Logger, Metrics } from "@expert-router/telemetry";
 import { RedisTokenPublisher } from "@expert-router/token-stream";
 import { Inject, Injectable } from "@nestjs/common";
 import type { Redis } from "ioredis";
+import { AbsentFollowers } from "./absent-followers.js";
 import { listenToControl } from "./control-channel.js";
 import { EngineMonitor } from "./engine-monitor.js";
 import { Heartbeat } from "./heartbeat.js";
@@ -41,6 +42,7 @@ export class WorkerService {
     private readonly queue: BullmqExpertQueue,
     registry: RedisWorkerRegistry,
     private readonly runner: JobRunner,
+    private readonly absent: AbsentFollowers,
   ) {
     this.monitor = new EngineMonitor(engine, (healthy) => this.engineChanged(healthy));
     this.heartbeat = new Heartbeat(
@@ -68,6 +70,7 @@ export class WorkerService {
     await this.monitor.start();
     this.state = "running";
     await this.heartbeat.start();
+    this.absent.start();
     await this.consumer.start(async (job) => {
       try {
         return await this.runner.run(job);
@@ -102,6 +105,7 @@ export class WorkerService {
     lifecycle.onDrain("flush tokens", () => this.publisher.stop());
     lifecycle.onDrain("leave", async () => {
       this.monitor.stop();
+      this.absent.stop();
       await this.heartbeat.stop();
     });
     lifecycle.onDrain("close connections", async () => {

@@ -23,6 +23,8 @@ export const redisKeys = {
   presenceChannel: (workerId: string): string => `er:present:${workerId}`,
   /** Pub/sub channel on which one ingress process hears the live tokens of the requests it follows. */
   liveChannel: (ingressId: string): string => `er:live:${ingressId}`,
+  /** Sorted set live channel → time of its ingress process's last beat in ms of the Redis clock. */
+  followerBeats: "er:{followers}:beats",
   /** Pub/sub channel on which the workers of one expert hear cancellations and new followers. */
   controlChannel: (expert: string): string => `er:control:${expert}`,
   // No expert's id holds a colon, so these never meet the keys of a queue.

@@ -1,4 +1,5 @@
 export { RedisRequestStore, type Retention } from "./redis-request-store.js";
+export { RedisFollowerRegistry } from "./redis-follower-registry.js";
 export { RedisTokenFollower, type FollowerOptions } from "./redis-token-follower.js";
 export { RedisTokenPublisher, type PublisherOptions } from "./redis-token-publisher.js";
 export { LogWriteFailed } from "./token-log.js";

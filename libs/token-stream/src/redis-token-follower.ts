@@ -10,6 +10,7 @@ import type { Redis } from "ioredis";
 import { FollowState, type Applied } from "./follow-state.js";
 import { frameRequestId, parseLiveFrame } from "./live-frames.js";
 import { parseLogEntry } from "./log-entries.js";
+import { RedisFollowerRegistry } from "./redis-follower-registry.js";
 import { watchScript } from "./scripts.js";
 import type { Following, TokenFollower, TokenSink } from "./token-log.js";
 
@@ -26,6 +27,8 @@ export interface FollowerOptions {
 const entriesPerRead = 64;
 const retryMs = 250;
 const sweepMs = 500;
+/** Between two beats that tell workers that somebody listens here. */
+const beatMs = 1_000;
 /** Logs read at once after a reconnect or a silence; the others wait their turn. */
 const readsAtOnce = 64;
 
@@ -49,6 +52,8 @@ export class RedisTokenFollower implements TokenFollower {
   readonly channel: string;
   private readonly followers = new Map<RequestId, Set<Follower>>();
   private sweeper: NodeJS.Timeout | undefined;
+  private beater: NodeJS.Timeout | undefined;
+  private readonly registry: RedisFollowerRegistry;
   private reads = 0;
   private readonly waitingReads: Follower[] = [];
 
@@ -58,6 +63,7 @@ export class RedisTokenFollower implements TokenFollower {
     private readonly options: FollowerOptions,
   ) {
     this.channel = redisKeys.liveChannel(options.ingressId);
+    this.registry = new RedisFollowerRegistry(redis);
   }
 
   async start(): Promise<void> {
@@ -65,6 +71,10 @@ export class RedisTokenFollower implements TokenFollower {
     await this.subscriber.subscribe(this.channel);
     // ioredis subscribes again by itself after a reconnect; what was published in between is in the logs only.
     this.subscriber.on("ready", () => this.readAll());
+    await this.registry.beat(this.channel);
+    // While Redis is away nobody can ask.
+    this.beater = setInterval(() => void this.registry.beat(this.channel).catch(() => undefined), beatMs);
+    this.beater.unref();
     this.sweeper = setInterval(() => this.sweep(), sweepMs);
     this.sweeper.unref();
   }
@@ -98,7 +108,9 @@ export class RedisTokenFollower implements TokenFollower {
 
   async stop(): Promise<void> {
     clearInterval(this.sweeper);
+    clearInterval(this.beater);
     for (const group of this.followers.values()) for (const follower of group) this.remove(follower);
+    await this.registry.leave(this.channel).catch(() => undefined);
     await this.subscriber.unsubscribe(this.channel).catch(() => undefined);
   }
 

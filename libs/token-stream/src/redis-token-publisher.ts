@@ -64,22 +64,17 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
       this.now(),
     ]);
     const [mode, epoch, attempt, live, pairs] = reply as [AttemptMode, number, number, string, string[]];
-    if (mode === "gone" || mode === "closed") return { mode, attempt: 0, accepted: [] };
+    if (mode === "gone" || mode === "closed") return { mode, attempt: 0, liveChannels: [], accepted: [] };
     const request = fromRequestHash(hashFromPairs(pairs));
     if (request === undefined) throw new Error(`the record of ${id} is incomplete`);
-    const writer = new RedisAttemptWriter(
-      this.redis,
-      id,
-      epoch,
-      live === "" ? [] : live.split(" "),
-      this,
-      this.options.retention,
-    );
+    const liveChannels = live === "" ? [] : live.split(" ");
+    const writer = new RedisAttemptWriter(this.redis, id, epoch, liveChannels, this, this.options.retention);
     this.attempts.set(id, writer);
     return {
       mode,
       attempt,
       request,
+      liveChannels,
       accepted: mode === "continue" ? await this.acceptedDeltas(id, epoch) : [],
       writer,
     };

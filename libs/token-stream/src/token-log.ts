@@ -37,6 +37,8 @@ export interface OpenedAttempt {
   readonly attempt: number;
   /** Undefined when the mode is `gone` or `closed`. */
   readonly request?: RequestState | undefined;
+  /** Live channels of the processes that follow it; empty when the mode is `gone` or `closed`. */
+  readonly liveChannels: readonly string[];
   /** What was accepted so far; empty unless the mode is `continue`. */
   readonly accepted: readonly Delta[];
   /** Undefined when the mode is `gone` or `closed`; when it is `interrupted`, only good to close the log with. */
