@@ -11,6 +11,8 @@ export const redisKeys = {
   log: (id: RequestId): string => `er:{${id}}:log`,
   /** Sorted set of the job ids of one tenant, in the order of the ids, which is that of creation. */
   jobIndex: (tenant: string): string => `er:jobs:${tenant}`,
+  /** Sorted set job id → Unix time in ms at which somebody looks whether its queue entry was lost, of one expert. */
+  openJobs: (expert: string): string => `er:{jobs-${expert}}:open`,
   /** Hash worker id → its last report (JSON), of one expert. */
   workers: (expert: string): string => `er:{workers-${expert}}:reports`,
   /** Sorted set worker id → time of its last heartbeat in ms of the Redis clock, of one expert. */

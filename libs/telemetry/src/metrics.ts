@@ -36,7 +36,8 @@ export interface Metrics {
   readonly engineErrors: Counter<"expert" | "code">;
   /** Attempts begun, by how they began (`fresh`, `continue`, `restart`). */
   readonly attempts: Counter<"expert" | "mode">;
-  /** Jobs handed back to the queue unfinished, by why (`drain`, `retry`, `worker-lost`). */
+  /** Jobs handed back to the queue unfinished, by why (`drain`, `retry`, `worker-lost`), or put back because
+   * Redis had lost them (`queue-lost`). */
   readonly handBacks: Counter<"expert" | "cause">;
   readonly httpRequests: Counter<"method" | "route" | "status">;
   readonly httpSeconds: Histogram<"method" | "route">;

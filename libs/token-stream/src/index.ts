@@ -1,3 +1,4 @@
+export { RedisOpenJobs } from "./redis-open-jobs.js";
 export { RedisRequestStore, type Retention } from "./redis-request-store.js";
 export { RedisFollowerRegistry } from "./redis-follower-registry.js";
 export { RedisTokenFollower, type FollowerOptions } from "./redis-token-follower.js";
@@ -6,6 +7,7 @@ export { LogWriteFailed } from "./token-log.js";
 export type {
   AttemptWriter,
   Following,
+  OpenJobs,
   OpenedAttempt,
   RequestStore,
   TokenFollower,

@@ -32,6 +32,10 @@ const beatMs = 1_000;
 /** Logs read at once after a reconnect or a silence; the others wait their turn. */
 const readsAtOnce = 64;
 
+function answerLost(): CodedError {
+  return new CodedError("stream_interrupted", "Redis lost a part of the answer that was delivered.");
+}
+
 interface Follower {
   readonly id: RequestId;
   readonly sink: TokenSink;
@@ -99,6 +103,9 @@ export class RedisTokenFollower implements TokenFollower {
     else others.add(follower);
     if (options.owner !== true) void this.attach(follower);
     return {
+      get at() {
+        return follower.state.at;
+      },
       resume: () => {
         if (follower.mode === "paused") this.read(follower);
       },
@@ -147,6 +154,7 @@ export class RedisTokenFollower implements TokenFollower {
     if (applied === "gap") this.read(follower);
     else if (applied === "slow") follower.mode = "paused";
     else if (applied === "ended") this.remove(follower);
+    else if (applied === "lost") this.failWith(follower, answerLost());
   }
 
   /** Makes the workers publish here too, then reads what there is already. */

@@ -1,5 +1,5 @@
 import {
-  formatPosition,
+  parsePosition,
   redisKeys,
   terminalPosition,
   type AttemptMode,
@@ -90,7 +90,9 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
   async recheck(): Promise<void> {
     for (const writer of [...this.attempts.values()]) {
       const [last] = await this.redis.xrevrange(writer.logKey, "+", "-", "COUNT", 1);
-      if (last === undefined || last[0] === formatPosition(terminalPosition)) writer.abort(closedError);
+      const at = parsePosition(last?.[0] ?? "");
+      if (at === undefined || at.epoch === terminalPosition.epoch) writer.abort(closedError);
+      else if (writer.isAhead(at)) writer.abort(new LogWriteFailed("Redis lost what it had acknowledged"));
     }
   }
 
@@ -204,7 +206,7 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
         const reason = String(refused[i + 1]);
         await this.settleRefusal(writers[at] as RedisAttemptWriter, (entries[at] as TakenEntry).id, reason);
       }
-      for (const writer of writers) writer.entryDone();
+      for (const [at, writer] of writers.entries()) writer.entryDone(entries[at]?.lastSeq);
     } catch (error) {
       const failure = new LogWriteFailed("the log could not be written", { cause: error });
       for (const writer of writers) writer.abort(failure);

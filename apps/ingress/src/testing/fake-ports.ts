@@ -110,6 +110,9 @@ export class FakeLogs implements RequestStore, TokenFollower {
     this.followers.set(id, all.add(follower));
     queueMicrotask(() => this.tell(id, follower));
     return {
+      get at() {
+        return follower.after;
+      },
       resume: () => {
         this.resumed++;
         follower.paused = false;
@@ -176,6 +179,10 @@ export class FakeQueue implements ExpertQueue {
     const index = this.jobs.findIndex((job) => job.id === id);
     if (index >= 0) this.jobs.splice(index, 1);
     return index >= 0;
+  }
+
+  async has(id: RequestId): Promise<boolean> {
+    return this.jobs.some((job) => job.id === id);
   }
 
   async position(id: RequestId): Promise<number | undefined> {
@@ -275,6 +282,8 @@ export function fakePorts(experts: readonly string[]): FakePorts {
         ?.enqueue({ id: record.id, priorityClass: record.priorityClass });
     },
     store: logs,
+    openJobs: { due: async () => [], lookAgain: async () => undefined, forget: async () => undefined },
+    connections: 1,
     follower: logs,
     registry: new FakeRegistry(),
     queues,

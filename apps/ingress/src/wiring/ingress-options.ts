@@ -14,6 +14,7 @@ export interface IngressTuning {
   readonly pollMs: number;
   readonly reapMs: number;
   readonly deadlineSweepMs: number;
+  readonly lostSweepMs: number;
   /** Time that an answer has behind its deadline to reach its client. */
   readonly lateGraceMs: number;
 }
@@ -25,6 +26,7 @@ export const defaultTuning: IngressTuning = {
   pollMs: 250,
   reapMs: 200,
   deadlineSweepMs: 1_000,
+  lostSweepMs: 5_000,
   lateGraceMs: 5_000,
 };
 

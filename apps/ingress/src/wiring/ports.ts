@@ -2,7 +2,7 @@ import type { ExpertDecision } from "@expert-router/classifier";
 import type { ChatMessage, RequestRecord, RouterStatus } from "@expert-router/contracts";
 import type { ExplainedDecision } from "@expert-router/embedder";
 import type { ExpertQueue, WorkerRegistry } from "@expert-router/queue";
-import type { RequestStore, TokenFollower } from "@expert-router/token-stream";
+import type { OpenJobs, RequestStore, TokenFollower } from "@expert-router/token-stream";
 import type { RequestOrigin } from "../routing/prompt-share.js";
 
 /** Decides which expert answers a prompt. */
@@ -25,11 +25,14 @@ export interface IngressPorts {
    */
   accept(record: RequestRecord, liveChannel?: string): Promise<void>;
   readonly store: RequestStore;
+  readonly openJobs: OpenJobs;
   readonly follower: TokenFollower;
   readonly registry: WorkerRegistry;
   /** By expert id; one for every expert of the configuration. */
   readonly queues: ReadonlyMap<string, ExpertQueue>;
   readonly router: PromptRouter;
+  /** How often Redis was connected to so far: it may have lost something whenever this changes. */
+  readonly connections: number;
   /** Whether Redis answers now. */
   redisAnswers(): Promise<boolean>;
   /** Closes connections. */

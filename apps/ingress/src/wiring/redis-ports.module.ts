@@ -1,7 +1,7 @@
 import { expertQueueName } from "@expert-router/contracts";
 import { BullmqExpertQueue, bullmqQueueSettings, RedisWorkerRegistry } from "@expert-router/queue";
 import { awaitReady, connectRedis, type ConnectionMode } from "@expert-router/redis";
-import { RedisRequestStore, RedisTokenFollower } from "@expert-router/token-stream";
+import { RedisOpenJobs, RedisRequestStore, RedisTokenFollower } from "@expert-router/token-stream";
 import { BullModule, getQueueToken } from "@nestjs/bullmq";
 import { Module, type DynamicModule } from "@nestjs/common";
 import type { Queue } from "bullmq";
@@ -61,6 +61,9 @@ function redisPorts(
   const queues = new Map(experts.map((queue) => [queue.expert, queue]));
   const retention = { syncMs: system.retention.syncS * 1_000, jobsMs: system.retention.jobsS * 1_000 };
   const records = new RedisRequestStore(queueRedis, { retention });
+  // This one is connected already.
+  let connections = 1;
+  redis.on("ready", () => (connections += 1));
   return {
     accept: async (record, liveChannel) => {
       // One connection keeps the order of both, so the record is there before a worker can see the job.
@@ -70,12 +73,16 @@ function redisPorts(
       await Promise.all([created, queued]);
     },
     store: new RedisRequestStore(redis, { retention }),
+    openJobs: new RedisOpenJobs(redis),
     follower: new RedisTokenFollower(redis, subscriber, { ingressId }),
     registry: new RedisWorkerRegistry(redis, {
       handBack: async (expert, workerId) => (await queues.get(expert)?.handBackJobsOf(workerId)) ?? 0,
     }),
     queues,
     router,
+    get connections() {
+      return connections;
+    },
     // A subscriber that is away means that tokens come late, from the logs only.
     redisAnswers: async () =>
       subscriber.status === "ready" &&
