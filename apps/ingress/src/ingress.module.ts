@@ -5,6 +5,7 @@ import { CompletionsController } from "./completions/completions.controller.js";
 import { ExpertChooser } from "./completions/expert-chooser.js";
 import { LostRequests } from "./completions/lost-requests.js";
 import { RequestIntake } from "./completions/request-intake.js";
+import { StorageAdmission } from "./completions/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { ExpertsController } from "./experts/experts.controller.js";
 import { ErrorFilter } from "./http/error-filter.js";
@@ -49,6 +50,7 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       ExpertMonitor,
       ExpertChooser,
       RequestIntake,
+      StorageAdmission,
       LostRequests,
       LostJobs,
       JobDesk,

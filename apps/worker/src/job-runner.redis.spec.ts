@@ -57,10 +57,11 @@ function runnerOf(engine: InferenceEngine, absent = noneAbsent): JobRunner {
   });
   const publisher = new RedisTokenPublisher(redis, { retention });
   const metrics = createMetrics({ defaultMetrics: false });
-  return new JobRunner(engine, publisher, absent, metrics, logger, {
+  return new JobRunner(engine, publisher, absent, { add: () => undefined }, metrics, logger, {
     workerId: "wrk_1",
     expert: "code",
     maxAttempts: 3,
+    answerLimits: { maxTokens: 1_000, maxBytes: 100_000 },
   });
 }
 
@@ -179,6 +180,32 @@ describe("an answer", () => {
     const outcomes = await runToEnd(runner, request);
     expect(outcomes.map(({ type }) => type)).toEqual(["retry", "done"]);
     expect((await store.read(request.id))?.status).toBe("completed");
+  });
+});
+
+describe("an engine that never stops", () => {
+  it.each([
+    ["tokens", "x", 1_000],
+    ["MB", "x".repeat(1_000), 100],
+  ])("is stopped at the greatest number of %s", async (_unit, delta, count) => {
+    let isOver = false;
+    const engine = engineOf(async function* () {
+      try {
+        for (;;) yield [{ type: "delta", delta }];
+      } finally {
+        isOver = true;
+      }
+    });
+    const request = await newRequest({ exposed: true });
+    await runToEnd(runnerOf(engine), request);
+    expect(isOver).toBe(true);
+    const state = await store.read(request.id);
+    expect(state).toMatchObject({ status: "failed", error: { code: "answer_too_long" }, attempts: 1 });
+    const entries = await redis.xrange(`er:{${request.id}}:log`, "-", "+");
+    const written = entries.flatMap(([, [kind, json]]) =>
+      kind === "d" ? (JSON.parse(json ?? "") as string[]) : [],
+    );
+    expect(written).toHaveLength(count);
   });
 });
 

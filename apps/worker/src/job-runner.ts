@@ -12,8 +12,10 @@ import {
   LogWriteFailed,
   type AttemptWriter,
   type OpenedAttempt,
+  type RedisStoredBytes,
   type TokenPublisher,
 } from "@expert-router/token-stream";
+import { AnswerBound, type AnswerLimits } from "./answer-bound.js";
 import type { AbsentFollowers } from "./absent-followers.js";
 import { continuationBehind, usageBehind } from "./continuation.js";
 import { AttemptStopped, StopSwitch } from "./running-attempt.js";
@@ -23,6 +25,7 @@ export interface JobRunnerOptions {
   readonly workerId: string;
   readonly expert: string;
   readonly maxAttempts: number;
+  readonly answerLimits: AnswerLimits;
 }
 
 /** First pause after a failure that another attempt may cure; doubled with each attempt. */
@@ -35,6 +38,7 @@ const writeRetryMs = 1_000;
 interface Progress {
   usage: Usage | undefined;
   deltas: number;
+  readonly bound: AnswerBound;
 }
 
 /** Runs one taken job: opens an attempt, calls the engine, writes the deltas, and closes the log or leaves it to the next. */
@@ -46,6 +50,7 @@ export class JobRunner {
     private readonly engine: InferenceEngine,
     private readonly publisher: TokenPublisher,
     private readonly absent: Pick<AbsentFollowers, "watch">,
+    private readonly stored: Pick<RedisStoredBytes, "add">,
     private readonly metrics: Metrics,
     private readonly logger: Logger,
     private readonly options: JobRunnerOptions,
@@ -86,7 +91,11 @@ export class JobRunner {
         ? this.absent.watch(opened.liveChannels, () => stopSwitch.stop("unheard"))
         : undefined;
     this.running.add(stopSwitch);
-    const progress: Progress = { usage: undefined, deltas: 0 };
+    const progress: Progress = {
+      usage: undefined,
+      deltas: 0,
+      bound: new AnswerBound(this.options.answerLimits, opened.accepted),
+    };
     try {
       // An ingress that is known to be gone leaves requests in the queue as well.
       stopSwitch.signal.throwIfAborted();
@@ -105,6 +114,7 @@ export class JobRunner {
     } finally {
       stopSwitch.dispose();
       unwatch?.();
+      this.stored.add(request.tenant, request.kind, progress.bound.addedBytes);
       this.running.delete(stopSwitch);
     }
   }
@@ -119,6 +129,7 @@ export class JobRunner {
       let hasRoom = true;
       for (const event of events) {
         if (event.type === "delta") {
+          progress.bound.add(event.delta);
           hasRoom = writer.append(event.delta);
           progress.deltas += 1;
         } else {

@@ -4,7 +4,7 @@ import { createEngine, type InferenceEngine } from "@expert-router/engine";
 import { BullmqExpertConsumer, BullmqExpertQueue, RedisWorkerRegistry } from "@expert-router/queue";
 import { connectRedis } from "@expert-router/redis";
 import { createLogger, createMetrics, type Logger, type Metrics } from "@expert-router/telemetry";
-import { RedisFollowerRegistry, RedisTokenPublisher } from "@expert-router/token-stream";
+import { RedisFollowerRegistry, RedisStoredBytes, RedisTokenPublisher } from "@expert-router/token-stream";
 import { Module, type DynamicModule, type FactoryProvider } from "@nestjs/common";
 import type { Redis } from "ioredis";
 import { AbsentFollowers } from "./absent-followers.js";
@@ -75,20 +75,30 @@ export class WorkerModule {
             ),
         ),
         provide(
+          RedisStoredBytes,
+          [REDIS],
+          (redis: Redis) => new RedisStoredBytes(redis, retentionOf(system)),
+        ),
+        provide(
           JobRunner,
-          [ENGINE, RedisTokenPublisher, AbsentFollowers, METRICS, LOGGER, WORKER_ID],
+          [ENGINE, RedisTokenPublisher, AbsentFollowers, RedisStoredBytes, METRICS, LOGGER, WORKER_ID],
           (
             engine: InferenceEngine,
             publisher: RedisTokenPublisher,
             absent: AbsentFollowers,
+            stored: RedisStoredBytes,
             metrics: Metrics,
             logger: Logger,
             workerId: string,
           ) =>
-            new JobRunner(engine, publisher, absent, metrics, logger, {
+            new JobRunner(engine, publisher, absent, stored, metrics, logger, {
               workerId,
               expert: expert.id,
               maxAttempts: system.limits.maxAttempts,
+              answerLimits: {
+                maxTokens: system.limits.maxAnswerTokens,
+                maxBytes: system.limits.maxAnswerMb * 1_048_576,
+              },
             }),
         ),
         WorkerService,

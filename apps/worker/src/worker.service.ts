@@ -5,7 +5,7 @@ import type { Lifecycle } from "@expert-router/lifecycle";
 import { BullmqExpertConsumer, BullmqExpertQueue, RedisWorkerRegistry } from "@expert-router/queue";
 import { awaitReady } from "@expert-router/redis";
 import type { Logger, Metrics } from "@expert-router/telemetry";
-import { RedisTokenPublisher } from "@expert-router/token-stream";
+import { RedisStoredBytes, RedisTokenPublisher } from "@expert-router/token-stream";
 import { Inject, Injectable } from "@nestjs/common";
 import type { Redis } from "ioredis";
 import { AbsentFollowers } from "./absent-followers.js";
@@ -17,6 +17,8 @@ import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from 
 
 /** How long a start waits for Redis. */
 const redisPatienceMs = 15_000;
+/** Between two tellings of how much was written. */
+const tellBytesMs = 1_000;
 /** Time that running answers get to end by themselves when the worker drains; then their jobs are handed back. */
 const finishMs = 5_000;
 
@@ -28,6 +30,7 @@ export class WorkerService {
   private readonly heartbeat: Heartbeat;
   private state: WorkerReport["state"] = "starting";
   private finished = 0;
+  private telling: NodeJS.Timeout | undefined;
 
   constructor(
     @Inject(SETTINGS) private readonly settings: WorkerSettings,
@@ -43,6 +46,7 @@ export class WorkerService {
     registry: RedisWorkerRegistry,
     private readonly runner: JobRunner,
     private readonly absent: AbsentFollowers,
+    private readonly stored: RedisStoredBytes,
   ) {
     this.monitor = new EngineMonitor(engine, (healthy) => this.engineChanged(healthy));
     this.heartbeat = new Heartbeat(
@@ -71,6 +75,11 @@ export class WorkerService {
     this.state = "running";
     await this.heartbeat.start();
     this.absent.start();
+    const tell = (): void =>
+      void this.stored
+        .count()
+        .catch((error: unknown) => this.logger.warn({ err: error }, "bytes not counted"));
+    this.telling = setInterval(tell, tellBytesMs).unref();
     await this.consumer.start(async (job) => {
       try {
         return await this.runner.run(job);
@@ -102,7 +111,11 @@ export class WorkerService {
       await this.consumer.idle();
       clearTimeout(handBack);
     });
-    lifecycle.onDrain("flush tokens", () => this.publisher.stop());
+    lifecycle.onDrain("flush tokens", async () => {
+      await this.publisher.stop();
+      clearInterval(this.telling);
+      await this.stored.count();
+    });
     lifecycle.onDrain("leave", async () => {
       this.monitor.stop();
       this.absent.stop();

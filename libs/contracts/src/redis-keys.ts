@@ -13,6 +13,8 @@ export const redisKeys = {
   jobIndex: (tenant: string): string => `er:jobs:${tenant}`,
   /** Sorted set job id → Unix time in ms at which somebody looks whether its queue entry was lost, of one expert. */
   openJobs: (expert: string): string => `er:{jobs-${expert}}:open`,
+  /** Hash expiry (Unix time in ms) → bytes that one tenant stored until then, about. */
+  tenantBytes: (tenant: string): string => `er:{bytes-${tenant}}:stored`,
   /** Hash worker id → its last report (JSON), of one expert. */
   workers: (expert: string): string => `er:{workers-${expert}}:reports`,
   /** Sorted set worker id → time of its last heartbeat in ms of the Redis clock, of one expert. */

@@ -60,6 +60,11 @@ export class SseResponse {
     }
   }
 
+  /** The reader is slow: something waits to be sent. */
+  get isBehind(): boolean {
+    return (this.socket ?? this.response).writableNeedDrain;
+  }
+
   /** False: the reader is slow; wait for `onDrain`. */
   write(text: string): boolean {
     if (this.ended) return true;

@@ -267,11 +267,17 @@ const router: PromptRouter = {
 
 export interface FakePorts extends IngressPorts {
   readonly logs: FakeLogs;
+  /** Bytes by tenant. */
+  readonly stored: Map<string, number>;
+  readonly memory: { usedBytes: number; maxBytes: number; machineBytes: number };
   readonly queues: ReadonlyMap<string, FakeQueue>;
 }
 
 export function fakePorts(experts: readonly string[]): FakePorts {
   const logs = new FakeLogs();
+  const stored = new Map<string, number>();
+  const bytesOf = (tenant: string): number => stored.get(tenant) ?? 0;
+  const memory = { usedBytes: 1, maxBytes: 0, machineBytes: 1_000 };
   const queues = new Map(experts.map((id) => [id, new FakeQueue(id)]));
   return {
     logs,
@@ -283,6 +289,14 @@ export function fakePorts(experts: readonly string[]): FakePorts {
     },
     store: logs,
     openJobs: { due: async () => [], lookAgain: async () => undefined, forget: async () => undefined },
+    storedBytes: {
+      add: (tenant, _kind, bytes) => void stored.set(tenant, bytesOf(tenant) + bytes),
+      total: (tenant) => ({ bytes: bytesOf(tenant), firstExpiryMs: 90_000 }),
+      count: async () => undefined,
+    },
+    stored,
+    storeMemory: async () => memory,
+    memory,
     connections: 1,
     follower: logs,
     registry: new FakeRegistry(),

@@ -2,7 +2,8 @@ import type { ExpertDecision } from "@expert-router/classifier";
 import type { ChatMessage, RequestRecord, RouterStatus } from "@expert-router/contracts";
 import type { ExplainedDecision } from "@expert-router/embedder";
 import type { ExpertQueue, WorkerRegistry } from "@expert-router/queue";
-import type { OpenJobs, RequestStore, TokenFollower } from "@expert-router/token-stream";
+import type { OpenJobs, RedisStoredBytes, RequestStore, TokenFollower } from "@expert-router/token-stream";
+import type { StoreMemory } from "./store-memory.js";
 import type { RequestOrigin } from "../routing/prompt-share.js";
 
 /** Decides which expert answers a prompt. */
@@ -26,6 +27,10 @@ export interface IngressPorts {
   accept(record: RequestRecord, liveChannel?: string): Promise<void>;
   readonly store: RequestStore;
   readonly openJobs: OpenJobs;
+  /** What each tenant has stored. */
+  readonly storedBytes: Pick<RedisStoredBytes, "add" | "total" | "count">;
+  /** Memory of Redis: in use, its own bound (0: none), and that of its machine. */
+  storeMemory(): Promise<StoreMemory>;
   readonly follower: TokenFollower;
   readonly registry: WorkerRegistry;
   /** By expert id; one for every expert of the configuration. */

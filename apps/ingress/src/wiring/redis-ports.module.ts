@@ -1,7 +1,12 @@
 import { expertQueueName } from "@expert-router/contracts";
 import { BullmqExpertQueue, bullmqQueueSettings, RedisWorkerRegistry } from "@expert-router/queue";
 import { awaitReady, connectRedis, type ConnectionMode } from "@expert-router/redis";
-import { RedisOpenJobs, RedisRequestStore, RedisTokenFollower } from "@expert-router/token-stream";
+import {
+  RedisOpenJobs,
+  RedisRequestStore,
+  RedisStoredBytes,
+  RedisTokenFollower,
+} from "@expert-router/token-stream";
 import { BullModule, getQueueToken } from "@nestjs/bullmq";
 import { Module, type DynamicModule } from "@nestjs/common";
 import type { Queue } from "bullmq";
@@ -9,6 +14,7 @@ import type { Redis } from "ioredis";
 import { INGRESS_PORTS } from "./injection-tokens.js";
 import type { IngressContext } from "./ingress-options.js";
 import type { IngressPorts, PromptRouter } from "./ports.js";
+import { readStoreMemory } from "./store-memory.js";
 
 /** Time that Redis has to be reachable when the process starts. */
 const redisReadyTimeoutMs = 30_000;
@@ -74,6 +80,8 @@ function redisPorts(
     },
     store: new RedisRequestStore(redis, { retention }),
     openJobs: new RedisOpenJobs(redis),
+    storedBytes: new RedisStoredBytes(redis, retention),
+    storeMemory: () => readStoreMemory(redis),
     follower: new RedisTokenFollower(redis, subscriber, { ingressId }),
     registry: new RedisWorkerRegistry(redis, {
       handBack: async (expert, workerId) => (await queues.get(expert)?.handBackJobsOf(workerId)) ?? 0,
