@@ -35,7 +35,7 @@ export const defaultEngineSimOptions: EngineSimOptions = {
 };
 
 /** Greatest `max_tokens` a request may ask for. */
-export const maxModelTokens = 32_768;
+export const maxModelTokens = 262_144;
 
 /** `name`, with `-simulated` behind it if it does not say so itself: nobody shall take the text for a model's. */
 export function servedModelName(name: string): string {
