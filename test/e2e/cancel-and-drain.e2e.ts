@@ -112,7 +112,7 @@ describe("an ingress that is killed", () => {
     killed.process.kill("SIGKILL");
     await ended;
     const isOver = async (): Promise<boolean> => (await system.runningAt("code")) === 1;
-    await waitFor("the sync request is over", isOver, { timeoutMs: 18_000, intervalMs: 200 });
+    await waitFor("the sync request is over", isOver, { timeoutMs: 30_000, intervalMs: 200 });
     expect(await terminals(open.headers.get("x-request-id") as RequestId)).toBe(1);
     expect((await readJob(other.url, id)).status).toBe("in_progress");
   });
