@@ -3,11 +3,14 @@ import { APP_FILTER } from "@nestjs/core";
 import { OpenAnswers } from "./answers/open-answers.js";
 import { CompletionsController } from "./completions/completions.controller.js";
 import { ExpertChooser } from "./completions/expert-chooser.js";
+import { LostRequests } from "./completions/lost-requests.js";
 import { RequestIntake } from "./completions/request-intake.js";
+import { StorageAdmission } from "./completions/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { ExpertsController } from "./experts/experts.controller.js";
 import { ErrorFilter } from "./http/error-filter.js";
 import { JobDesk } from "./jobs/job-desk.js";
+import { LostJobs } from "./jobs/lost-jobs.js";
 import { JobsController } from "./jobs/jobs.controller.js";
 import { ModelsController } from "./system/models.controller.js";
 import { OperationsController } from "./system/operations.controller.js";
@@ -47,6 +50,9 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       ExpertMonitor,
       ExpertChooser,
       RequestIntake,
+      StorageAdmission,
+      LostRequests,
+      LostJobs,
       JobDesk,
       ...more,
     ],

@@ -5,6 +5,7 @@ import { Lifecycle, type LifecycleOptions } from "@expert-router/lifecycle";
 import { createLogger, createMetrics, type Logger } from "@expert-router/telemetry";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { OpenAnswers } from "./answers/open-answers.js";
+import { StorageAdmission } from "./completions/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { createIngressApp } from "./ingress-app.js";
 import { IngressModule } from "./ingress.module.js";
@@ -39,6 +40,7 @@ export async function runIngress(settings: IngressSettings): Promise<RunningIngr
   const ports = app.get<IngressPorts>(INGRESS_PORTS, { strict: false });
   await ports.follower.start();
   await app.get(ExpertMonitor).start();
+  await app.get(StorageAdmission).start();
   app.get(JobDesk).start();
   context.lifecycle.addReadinessCheck("redis", () => ports.redisAnswers());
   addDrainSteps(context, app, ports, life);
@@ -64,6 +66,7 @@ function addDrainSteps(
   );
   lifecycle.onDrain("stop watching", async () => {
     app.get(ExpertMonitor).stop();
+    app.get(StorageAdmission).stop();
     app.get(JobDesk).stop();
     await ports.follower.stop();
     await life.stop();

@@ -14,12 +14,27 @@ import {
   type AttemptWriter,
   type RedisDeadLetters,
   type OpenedAttempt,
+  type RedisStoredBytes,
   type TokenPublisher,
 } from "@expert-router/token-stream";
+import { AnswerBound, type AnswerLimits } from "./answer-bound.js";
+import type { AbsentFollowers } from "./absent-followers.js";
 import { acceptedText, DeltaSize, isWhole, usageBehind } from "./continuation.js";
 import type { CircuitCall, EngineCircuit } from "./engine-circuit.js";
 import { AttemptStopped, StopSwitch } from "./running-attempt.js";
 import { StopGuard } from "./stop-guard.js";
+
+/** What a {@link JobRunner} works with. */
+export interface JobRunnerParts {
+  readonly engine: InferenceEngine;
+  readonly circuit: EngineCircuit;
+  readonly publisher: TokenPublisher;
+  readonly deadLetters: Pick<RedisDeadLetters, "add" | "remove">;
+  readonly absent: Pick<AbsentFollowers, "watch">;
+  readonly stored: Pick<RedisStoredBytes, "add">;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
 
 /** Settings of a {@link JobRunner}. */
 export interface JobRunnerOptions {
@@ -28,6 +43,7 @@ export interface JobRunnerOptions {
   readonly maxAttempts: number;
   /** How long a dead letter is kept. */
   readonly deadKeptMs: number;
+  readonly answerLimits: AnswerLimits;
 }
 
 /** First pause after a failure that another attempt may cure; doubled with each attempt. */
@@ -40,6 +56,7 @@ const writeRetryMs = 1_000;
 interface Progress {
   usage: Usage | undefined;
   deltas: number;
+  readonly bound: AnswerBound;
 }
 
 /** Runs one taken job: opens an attempt, calls the engine, writes the deltas, and closes the log or leaves it to the next. */
@@ -49,19 +66,18 @@ export class JobRunner {
   private readonly deltaSize = new DeltaSize();
 
   constructor(
-    private readonly engine: InferenceEngine,
-    readonly circuit: EngineCircuit,
-    private readonly publisher: TokenPublisher,
-    private readonly deadLetters: Pick<RedisDeadLetters, "add" | "remove">,
-    private readonly metrics: Metrics,
-    private readonly logger: Logger,
+    private readonly parts: JobRunnerParts,
     private readonly options: JobRunnerOptions,
   ) {
-    const { continuesChat, continuesCompletion } = engine.capabilities;
+    const { continuesChat, continuesCompletion } = parts.engine.capabilities;
     this.continues = [
       ...(continuesChat ? (["/v1/chat/completions"] as const) : []),
       ...(continuesCompletion ? (["/v1/completions"] as const) : []),
     ];
+  }
+
+  get circuit(): EngineCircuit {
+    return this.parts.circuit;
   }
 
   /** Stops every running attempt; their jobs go back to the queue with all that was written. */
@@ -70,7 +86,7 @@ export class JobRunner {
   }
 
   async run(job: TakenJob): Promise<JobOutcome> {
-    const circuitCall = this.circuit.begin();
+    const circuitCall = this.parts.circuit.begin();
     if (circuitCall === undefined) return this.leaveToOthers();
     try {
       return await this.attempt(job, circuitCall);
@@ -81,7 +97,7 @@ export class JobRunner {
 
   private async attempt(job: TakenJob, circuitCall: CircuitCall): Promise<JobOutcome> {
     const { workerId } = this.options;
-    const opened = await this.publisher.open(job.id, { workerId, continues: this.continues });
+    const opened = await this.parts.publisher.open(job.id, { workerId, continues: this.continues });
     const { request, writer } = opened;
     if (request === undefined || writer === undefined) return { type: "done" };
     this.countOpening(opened, request);
@@ -100,9 +116,19 @@ export class JobRunner {
       writer.signal.reason instanceof LogWriteFailed ? "write-failed" : "closed",
     );
     stopSwitch.at(request.deadlineAtMs);
+    const unwatch =
+      request.kind === "sync"
+        ? this.parts.absent.watch(opened.liveChannels, () => stopSwitch.stop("unheard"))
+        : undefined;
     this.running.add(stopSwitch);
-    const progress: Progress = { usage: undefined, deltas: 0 };
+    const progress: Progress = {
+      usage: undefined,
+      deltas: 0,
+      bound: new AnswerBound(this.options.answerLimits, opened.accepted),
+    };
     try {
+      // An ingress that is known to be gone leaves requests in the queue as well.
+      stopSwitch.signal.throwIfAborted();
       const call = {
         endpoint: request.endpoint,
         body: request.body,
@@ -120,6 +146,8 @@ export class JobRunner {
       return await this.settleFailure(error, opened, request, writer, progress);
     } finally {
       stopSwitch.dispose();
+      unwatch?.();
+      this.parts.stored.add(request.tenant, request.kind, progress.bound.addedBytes);
       this.running.delete(stopSwitch);
     }
   }
@@ -132,11 +160,12 @@ export class JobRunner {
     circuitCall: CircuitCall,
   ): Promise<void> {
     const guard = new StopGuard(call.body["stop"]);
-    for await (const events of this.engine.generate(call, signal)) {
+    for await (const events of this.parts.engine.generate(call, signal)) {
       if (progress.deltas === 0) circuitCall.answered();
       let hasRoom = true;
       for (const event of events) {
         if (event.type === "delta") {
+          progress.bound.add(event.delta);
           for (const delta of guard.push(event.delta)) hasRoom = writer.append(delta);
           progress.deltas += 1;
         } else {
@@ -164,18 +193,21 @@ export class JobRunner {
         ? error
         : new CodedError("internal_error", "The worker failed.", { cause: error });
     const { id } = request;
-    this.metrics.engineErrors.inc({ expert: this.options.expert, code: coded.code });
+    this.parts.metrics.engineErrors.inc({ expert: this.options.expert, code: coded.code });
     // An engine's own words may repeat the prompt, so they are for the client alone.
     const detail = error instanceof EngineError ? { upstreamStatus: error.upstreamStatus } : { err: error };
-    this.logger.warn({ id, attempt: opened.attempt, code: coded.code, ...detail }, "the attempt failed");
+    this.parts.logger.warn(
+      { id, attempt: opened.attempt, code: coded.code, ...detail },
+      "the attempt failed",
+    );
     // An engine that took nothing in is no fault of the request. The pauses grow, and its deadline ends them.
     const uncounted =
       progress.deltas === 0 && (coded.code === "engine_unreachable" || coded.code === "engine_overloaded");
     const triesLeft = uncounted || opened.attempt < this.options.maxAttempts;
     if (coded.definition.retryable && triesLeft) {
       await writer.release({ uncounted });
-      if (this.circuit.state === "open") return this.leaveToOthers();
-      this.metrics.handBacks.inc({ expert: this.options.expert, cause: "retry" });
+      if (this.parts.circuit.state === "open") return this.leaveToOthers();
+      this.parts.metrics.handBacks.inc({ expert: this.options.expert, cause: "retry" });
       const delayMs =
         coded.retryAfterS === undefined
           ? Math.min(maxRetryDelayMs, retryDelayMs * 2 ** (opened.attempt - 1 + (request.refusals ?? 0)))
@@ -190,7 +222,7 @@ export class JobRunner {
 
   /** This worker takes nothing while its circuit is open, so the request cannot come back here at once. */
   private leaveToOthers(): JobOutcome {
-    this.metrics.handBacks.inc({ expert: this.options.expert, cause: "circuit-open" });
+    this.parts.metrics.handBacks.inc({ expert: this.options.expert, cause: "circuit-open" });
     return { type: "hand-back" };
   }
 
@@ -200,10 +232,11 @@ export class JobRunner {
     writer: AttemptWriter,
   ): Promise<JobOutcome> {
     if (stopped.stopCause === "write-failed") return this.retryWriting(request, writer.signal.reason);
+    if (stopped.stopCause === "unheard") return this.close(writer, request, { status: "cancelled" });
     if (stopped.stopCause === "deadline") return this.close(writer, request, expired);
     if (stopped.stopCause === "hand-back") {
       await writer.release({ uncounted: true });
-      this.metrics.handBacks.inc({ expert: this.options.expert, cause: "drain" });
+      this.parts.metrics.handBacks.inc({ expert: this.options.expert, cause: "drain" });
       return { type: "hand-back" };
     }
     // The log is closed, or somebody else owns it by now.
@@ -213,8 +246,11 @@ export class JobRunner {
 
   /** The log has what was accepted before and is open, so the next attempt goes on from there. */
   private retryWriting(request: RequestState, reason: unknown): JobOutcome {
-    this.logger.warn({ id: request.id, err: reason }, "Redis refused a write; the request is tried again");
-    this.metrics.handBacks.inc({ expert: this.options.expert, cause: "retry" });
+    this.parts.logger.warn(
+      { id: request.id, err: reason },
+      "Redis refused a write; the request is tried again",
+    );
+    this.parts.metrics.handBacks.inc({ expert: this.options.expert, cause: "retry" });
     return { type: "retry", delayMs: writeRetryMs };
   }
 
@@ -244,21 +280,21 @@ export class JobRunner {
       // Listed before it is closed: a crash in between leaves an open request, whose next attempt comes here again.
       const attempts = Math.min(request.attempts, maxAttempts);
       const letter = { id: request.id, expert, code: code ?? "", attempts, failedAtMs: Date.now() };
-      await this.deadLetters.add(letter);
+      await this.parts.deadLetters.add(letter);
     }
     const closed = await writer.close(terminal, dead ? { deadKeptMs } : {});
-    if (closed !== "closed" && dead) await this.deadLetters.remove(expert, request.id);
+    if (closed !== "closed" && dead) await this.parts.deadLetters.remove(expert, request.id);
     if (closed === "closed") {
-      if (dead) this.metrics.deadLettersAdded.inc({ expert, code: code ?? "" });
-      this.metrics.jobs.inc({ status: terminal.status });
+      if (dead) this.parts.metrics.deadLettersAdded.inc({ expert, code: code ?? "" });
+      this.parts.metrics.jobs.inc({ status: terminal.status });
       // The ingress that a client waits at measures the time of a sync request.
       if (request.kind === "job") {
         const seconds = Math.max(0, Date.now() - request.createdAtMs) / 1_000;
-        this.metrics.requestSeconds.observe({ expert, status: terminal.status }, seconds);
+        this.parts.metrics.requestSeconds.observe({ expert, status: terminal.status }, seconds);
       }
       if (terminal.usage !== undefined) {
-        this.metrics.tokens.inc({ expert, kind: "prompt" }, terminal.usage.prompt_tokens);
-        this.metrics.tokens.inc({ expert, kind: "completion" }, terminal.usage.completion_tokens);
+        this.parts.metrics.tokens.inc({ expert, kind: "prompt" }, terminal.usage.prompt_tokens);
+        this.parts.metrics.tokens.inc({ expert, kind: "completion" }, terminal.usage.completion_tokens);
       }
     }
     return { type: "done" };
@@ -266,9 +302,9 @@ export class JobRunner {
 
   private countOpening(opened: OpenedAttempt, request: RequestState): void {
     const { expert } = this.options;
-    this.metrics.attempts.inc({ expert, mode: opened.mode });
+    this.parts.metrics.attempts.inc({ expert, mode: opened.mode });
     if (opened.attempt > 1) return;
-    this.metrics.queueWaitSeconds.observe(
+    this.parts.metrics.queueWaitSeconds.observe(
       { expert, class: request.priorityClass },
       queueMsOf(request) / 1_000,
     );

@@ -1,5 +1,5 @@
 /** Why a running attempt is stopped before its end. */
-export type StopCause = "closed" | "write-failed" | "lock-lost" | "hand-back" | "deadline";
+export type StopCause = "closed" | "write-failed" | "lock-lost" | "hand-back" | "deadline" | "unheard";
 
 /** Thrown into an engine call that is stopped on purpose. */
 export class AttemptStopped extends Error {

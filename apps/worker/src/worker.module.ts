@@ -4,9 +4,15 @@ import { createEngine, type InferenceEngine } from "@expert-router/engine";
 import { BullmqExpertConsumer, BullmqExpertQueue, RedisWorkerRegistry } from "@expert-router/queue";
 import { connectRedis } from "@expert-router/redis";
 import { createLogger, createMetrics, type Logger, type Metrics } from "@expert-router/telemetry";
-import { RedisDeadLetters, RedisTokenPublisher } from "@expert-router/token-stream";
+import {
+  RedisDeadLetters,
+  RedisFollowerRegistry,
+  RedisStoredBytes,
+  RedisTokenPublisher,
+} from "@expert-router/token-stream";
 import { Module, type DynamicModule, type FactoryProvider } from "@nestjs/common";
 import type { Redis } from "ioredis";
+import { AbsentFollowers } from "./absent-followers.js";
 import { EngineCircuit } from "./engine-circuit.js";
 import { JobRunner } from "./job-runner.js";
 import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from "./tokens.js";
@@ -72,22 +78,62 @@ export class WorkerModule {
             }),
         ),
         provide(
+          AbsentFollowers,
+          [REDIS, LOGGER],
+          (redis: Redis, logger: Logger) =>
+            new AbsentFollowers(new RedisFollowerRegistry(redis), (error) =>
+              logger.warn({ err: error }, "it cannot be told who listens"),
+            ),
+        ),
+        provide(
+          RedisStoredBytes,
+          [REDIS],
+          (redis: Redis) => new RedisStoredBytes(redis, retentionOf(system)),
+        ),
+        provide(
           JobRunner,
-          [ENGINE, RedisTokenPublisher, RedisDeadLetters, METRICS, LOGGER, WORKER_ID],
+          [
+            ENGINE,
+            RedisTokenPublisher,
+            RedisDeadLetters,
+            AbsentFollowers,
+            RedisStoredBytes,
+            METRICS,
+            LOGGER,
+            WORKER_ID,
+          ],
           (
             engine: InferenceEngine,
             publisher: RedisTokenPublisher,
             deadLetters: RedisDeadLetters,
+            absent: AbsentFollowers,
+            stored: RedisStoredBytes,
             metrics: Metrics,
             logger: Logger,
             workerId: string,
           ) =>
-            new JobRunner(engine, new EngineCircuit(), publisher, deadLetters, metrics, logger, {
-              workerId,
-              expert: expert.id,
-              maxAttempts: system.limits.maxAttempts,
-              deadKeptMs: system.retention.deadS * 1_000,
-            }),
+            new JobRunner(
+              {
+                engine,
+                circuit: new EngineCircuit(),
+                publisher,
+                deadLetters,
+                absent,
+                stored,
+                metrics,
+                logger,
+              },
+              {
+                workerId,
+                expert: expert.id,
+                maxAttempts: system.limits.maxAttempts,
+                deadKeptMs: system.retention.deadS * 1_000,
+                answerLimits: {
+                  maxTokens: system.limits.maxAnswerTokens,
+                  maxBytes: system.limits.maxAnswerMb * 1_048_576,
+                },
+              },
+            ),
         ),
         WorkerService,
       ],

@@ -5,9 +5,10 @@ import type { Lifecycle } from "@expert-router/lifecycle";
 import { BullmqExpertConsumer, BullmqExpertQueue, RedisWorkerRegistry } from "@expert-router/queue";
 import { awaitReady } from "@expert-router/redis";
 import type { Logger, Metrics } from "@expert-router/telemetry";
-import { RedisTokenPublisher } from "@expert-router/token-stream";
+import { RedisStoredBytes, RedisTokenPublisher } from "@expert-router/token-stream";
 import { Inject, Injectable } from "@nestjs/common";
 import type { Redis } from "ioredis";
+import { AbsentFollowers } from "./absent-followers.js";
 import { listenToControl } from "./control-channel.js";
 import { EngineCircuit } from "./engine-circuit.js";
 import { EngineMonitor } from "./engine-monitor.js";
@@ -18,6 +19,8 @@ import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from 
 
 /** How long a start waits for Redis. */
 const redisPatienceMs = 15_000;
+/** Between two tellings of how much was written. */
+const tellBytesMs = 1_000;
 /** Time that running answers get to end by themselves when the worker drains; then their jobs are handed back. */
 const finishMs = 5_000;
 /** In the order of the metric's numbers. */
@@ -34,6 +37,7 @@ export class WorkerService {
   private readonly heartbeat: Heartbeat;
   private state: WorkerReport["state"] = "starting";
   private finished = 0;
+  private telling: NodeJS.Timeout | undefined;
 
   constructor(
     @Inject(SETTINGS) private readonly settings: WorkerSettings,
@@ -48,6 +52,8 @@ export class WorkerService {
     private readonly queue: BullmqExpertQueue,
     registry: RedisWorkerRegistry,
     private readonly runner: JobRunner,
+    private readonly absent: AbsentFollowers,
+    private readonly stored: RedisStoredBytes,
   ) {
     this.circuit = runner.circuit;
     this.circuit.onChange = () => this.circuitChanged();
@@ -67,7 +73,7 @@ export class WorkerService {
     await awaitReady(this.redis, redisPatienceMs);
     await listenToControl(
       this.subscriber,
-      this.settings.expert.id,
+      { expert: this.settings.expert.id, workerId: this.workerId },
       (message) => this.publisher.control(message),
       () =>
         void this.publisher
@@ -77,6 +83,12 @@ export class WorkerService {
     await this.monitor.start();
     this.state = "running";
     await this.heartbeat.start();
+    this.absent.start();
+    const tell = (): void =>
+      void this.stored
+        .count()
+        .catch((error: unknown) => this.logger.warn({ err: error }, "bytes not counted"));
+    this.telling = setInterval(tell, tellBytesMs).unref();
     await this.consumer.start(async (job) => {
       try {
         return await this.runner.run(job);
@@ -109,10 +121,15 @@ export class WorkerService {
       await this.consumer.idle();
       clearTimeout(handBack);
     });
-    lifecycle.onDrain("flush tokens", () => this.publisher.stop());
+    lifecycle.onDrain("flush tokens", async () => {
+      await this.publisher.stop();
+      clearInterval(this.telling);
+      await this.stored.count();
+    });
     lifecycle.onDrain("leave", async () => {
       this.monitor.stop();
       this.freezeWatch.stop();
+      this.absent.stop();
       await this.heartbeat.stop();
     });
     lifecycle.onDrain("close connections", async () => {

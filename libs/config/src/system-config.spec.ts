@@ -54,7 +54,14 @@ describe("loadSystemConfig", () => {
       spillMargin: 0.1,
       stickiness: 0.15,
     });
-    expect(config.limits).toEqual({ maxQueuedPerExpert: 10_000, maxAttempts: 3, syncTimeoutS: 600 });
+    expect(config.limits).toEqual({
+      maxQueuedPerExpert: 10_000,
+      maxAttempts: 3,
+      syncTimeoutS: 600,
+      maxAnswerTokens: 1_000_000,
+      maxAnswerMb: 16,
+      maxTenantMb: 2_048,
+    });
     expect(config.retention).toEqual({ syncS: 600, jobsS: 86_400, deadS: 604_800 });
     expect(config.experts[0]?.engine).toEqual({
       kind: "vllm",
@@ -95,7 +102,7 @@ describe("loadSystemConfig", () => {
     ]);
     expect(problemsOf(`${valid}limits: { maxAttempts: 3, colour: red }\n`)).toEqual([
       "line 13: limits.maxAttempts: unknown key; did you mean 'max_attempts'?",
-      "line 13: limits.colour: unknown key; known keys: max_queued_per_expert, max_attempts, sync_timeout_s",
+      "line 13: limits.colour: unknown key; known keys: max_queued_per_expert, max_attempts, sync_timeout_s, max_answer_tokens, max_answer_mb, max_tenant_mb, max_stored_mb",
     ]);
   });
 

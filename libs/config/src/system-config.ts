@@ -72,6 +72,13 @@ export interface SystemConfig {
     readonly maxAttempts: number;
     /** Seconds after which a request that a client waits for is given up. */
     readonly syncTimeoutS: number;
+    /** Longest answer, all attempts together. */
+    readonly maxAnswerTokens: number;
+    readonly maxAnswerMb: number;
+    /** Bodies and answers of one tenant that are stored at once, about. */
+    readonly maxTenantMb: number;
+    /** Memory of Redis above which no new work is accepted; undefined: a share of what Redis may use. */
+    readonly maxStoredMb?: number | undefined;
   };
   /** Seconds that finished work is kept; `deadS`: requests that failed for good, with their bodies. */
   readonly retention: { readonly syncS: number; readonly jobsS: number; readonly deadS: number };
@@ -158,6 +165,10 @@ function toSystemConfig(file: SystemFile, path: string): SystemConfig {
       maxQueuedPerExpert: limits.max_queued_per_expert,
       maxAttempts: limits.max_attempts,
       syncTimeoutS: limits.sync_timeout_s,
+      maxAnswerTokens: limits.max_answer_tokens,
+      maxAnswerMb: limits.max_answer_mb,
+      maxTenantMb: limits.max_tenant_mb,
+      ...(limits.max_stored_mb !== undefined && { maxStoredMb: limits.max_stored_mb }),
     },
     retention: { syncS: retention.sync_s, jobsS: retention.jobs_s, deadS: retention.dead_s },
   };

@@ -51,6 +51,10 @@ export const systemSchema = z.strictObject({
       max_queued_per_expert: z.int().min(1).max(10_000_000).default(10_000),
       max_attempts: z.int().min(1).max(100).default(3),
       sync_timeout_s: z.int().min(1).max(86_400).default(600),
+      max_answer_tokens: z.int().min(1).max(100_000_000).default(1_000_000),
+      max_answer_mb: z.number().gt(0).max(512).default(16),
+      max_tenant_mb: z.number().gt(0).max(100_000_000).default(2_048),
+      max_stored_mb: z.number().gt(0).max(100_000_000).optional(),
     })
     .prefault({}),
   retention: z

@@ -30,6 +30,7 @@ export const errorTable = {
   unsupported_media_type: { ...invalid, status: 415 },
   engine_rejected: invalid,
   queue_full: { status: 429, type: "rate_limit_error", retryable: true, sheddable: true },
+  tenant_store_full: { status: 429, type: "rate_limit_error", retryable: true, sheddable: true },
   request_cancelled: { status: 499, type: "request_cancelled", retryable: false, sheddable: false },
   internal_error: { status: 500, type: "server_error", retryable: true, sheddable: false },
   engine_error: upstream,
@@ -40,8 +41,10 @@ export const errorTable = {
   engine_timeout: { ...upstream, status: 504 },
   engine_protocol_error: upstream,
   stream_interrupted: { ...upstream, retryable: false },
+  answer_too_long: { ...upstream, retryable: false },
   attempts_exhausted: { ...upstream, retryable: false },
   deadline_exceeded: { status: 504, type: "timeout_error", retryable: false, sheddable: true },
+  store_full: { ...unavailable, sheddable: true },
   redis_unavailable: unavailable,
   shutting_down: unavailable,
 } as const satisfies Record<string, ErrorDefinition>;

@@ -11,6 +11,10 @@ export const redisKeys = {
   log: (id: RequestId): string => `er:{${id}}:log`,
   /** Sorted set of the job ids of one tenant, in the order of the ids, which is that of creation. */
   jobIndex: (tenant: string): string => `er:jobs:${tenant}`,
+  /** Sorted set job id → Unix time in ms at which somebody looks whether its queue entry was lost, of one expert. */
+  openJobs: (expert: string): string => `er:{jobs-${expert}}:open`,
+  /** Hash expiry (Unix time in ms) → bytes that one tenant stored until then, about. */
+  tenantBytes: (tenant: string): string => `er:{bytes-${tenant}}:stored`,
   /** Hash worker id → its last report (JSON), of one expert. */
   workers: (expert: string): string => `er:{workers-${expert}}:reports`,
   /** Sorted set worker id → time of its last heartbeat in ms of the Redis clock, of one expert. */
@@ -21,8 +25,16 @@ export const redisKeys = {
   deadLettersByTime: (expert: string): string => `er:{dead-${expert}}:times`,
   /** Held while a request is replayed. */
   replayLock: (id: RequestId): string => `er:{${id}}:replay`,
+  /** Hash worker id → run id of the Redis server on which its presence channel was seen subscribed, of one expert. */
+  presences: (expert: string): string => `er:{workers-${expert}}:presences`,
+  /** Hash worker id → time since which it is suspected of being dead, of one expert. */
+  suspects: (expert: string): string => `er:{workers-${expert}}:suspects`,
+  /** Pub/sub channel that one worker subscribes to and nobody publishes on: Redis drops the subscription when it dies. */
+  presenceChannel: (workerId: string): string => `er:present:${workerId}`,
   /** Pub/sub channel on which one ingress process hears the live tokens of the requests it follows. */
   liveChannel: (ingressId: string): string => `er:live:${ingressId}`,
+  /** Sorted set live channel → time of its ingress process's last beat in ms of the Redis clock. */
+  followerBeats: "er:{followers}:beats",
   /** Pub/sub channel on which the workers of one expert hear cancellations and new followers. */
   controlChannel: (expert: string): string => `er:control:${expert}`,
   // No expert's id holds a colon, so these never meet the keys of a queue.

@@ -1,11 +1,10 @@
-import { newRequestId, type RequestId, type WorkerReport } from "@expert-router/contracts";
+import { newRequestId, type RequestId } from "@expert-router/contracts";
 import { startRedis, waitFor, type TestRedis } from "@expert-router/testing";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { BullmqExpertConsumer } from "./bullmq-expert-consumer.js";
 import { BullmqExpertQueue } from "./bullmq-expert-queue.js";
 import type { JobOutcome, TakenJob } from "./expert-queue.js";
-import { RedisWorkerRegistry } from "./redis-worker-registry.js";
 
 let server: TestRedis;
 let redis: Redis;
@@ -184,48 +183,8 @@ describe("an expert's queue", () => {
     await consumer.idle();
     expect((await queue.depth()).interactive).toBe(2);
   });
-});
 
-describe("the registry", () => {
-  const report = (id: string): WorkerReport => ({
-    id,
-    expert,
-    host: "here",
-    pid: 1,
-    startedAtMs: 0,
-    state: "running",
-    engineHealthy: true,
-    engineCircuit: "closed",
-    engineKind: "sim",
-    engineModel: "simulated",
-    running: 0,
-    concurrency: 1,
-    finished: 0,
-  });
-
-  it("hands back the jobs of a worker that stopped beating, and only those", async () => {
-    const registry = new RedisWorkerRegistry(redis, {
-      patienceMs: 300,
-      handBack: (_expert, workerId) => queue.handBackJobsOf(workerId),
-    });
-    const ids = await enqueue(2, "async");
-    const dead = await consume(() => never, { workerId: "wrk_dead", concurrency: 1 });
-    await waitFor("the dead one's job", () => dead.running === 1);
-    const alive = await consume(() => never, { workerId: "wrk_alive", concurrency: 1 });
-    await waitFor("the living one's job", () => alive.running === 1);
-    await registry.beat(report("wrk_dead"));
-    await registry.beat(report("wrk_alive"));
-    expect(await registry.reap(expert)).toBe(0);
-    await new Promise((resolve) => setTimeout(resolve, 350));
-    await registry.beat(report("wrk_alive"));
-    dead.resize(0);
-    expect(await registry.reap(expert)).toBe(1);
-    expect(await queue.position(ids[0] as RequestId)).toBe(0);
-    expect((await registry.alive(expert)).map(({ id }) => id)).toEqual(["wrk_alive"]);
-    expect(await registry.reap(expert)).toBe(0);
-  });
-
-  it("may be wrong about a worker: a job that it takes again is not settled by its first run", async () => {
+  it("hands back what a worker still runs: a job that it takes again is not settled by its first run", async () => {
     const [id] = (await enqueue(1)) as [RequestId];
     const finish: (() => void)[] = [];
     const slow = await consume(() => new Promise((resolve) => finish.push(() => resolve({ type: "done" }))), {
@@ -240,12 +199,5 @@ describe("the registry", () => {
     expect(await redis.exists(`er:{${expert}}:${id}`)).toBe(1);
     finish[1]?.();
     await waitFor("the job's end", async () => (await redis.exists(`er:{${expert}}:${id}`)) === 0);
-  });
-
-  it("forgets a worker that leaves", async () => {
-    const registry = new RedisWorkerRegistry(redis, { handBack: async () => 0 });
-    await registry.beat(report("wrk_x"));
-    await registry.leave(expert, "wrk_x");
-    expect(await registry.alive(expert)).toEqual([]);
   });
 });

@@ -47,6 +47,10 @@ export class BullmqExpertQueue implements ExpertQueue {
     return (await this.queue.remove(id)) === 1;
   }
 
+  async has(id: RequestId): Promise<boolean> {
+    return (await this.redis.exists(this.queue.toKey(id))) === 1;
+  }
+
   async position(id: RequestId): Promise<number | undefined> {
     const [wait, prioritized] = [this.queue.toKey("wait"), this.queue.toKey("prioritized")];
     // Taken from the right end, so the rank counts from there.

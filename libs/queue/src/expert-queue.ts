@@ -13,6 +13,8 @@ export interface ExpertQueue {
   enqueue(job: QueuedJob): Promise<void>;
   /** Takes a waiting job out, so that no worker sees it. False: a worker has it already. */
   remove(id: RequestId): Promise<boolean>;
+  /** Whether it is on the queue or taken by a worker. */
+  has(id: RequestId): Promise<boolean>;
   /** How many are before it; 0 is next. Undefined: not waiting. */
   position(id: RequestId): Promise<number | undefined>;
   /** Waiting jobs by class. */

@@ -38,7 +38,8 @@ export interface Metrics {
   readonly engineErrors: Counter<"expert" | "code">;
   /** Attempts begun, by how they began (`fresh`, `continue`, `restart`). */
   readonly attempts: Counter<"expert" | "mode">;
-  /** Jobs handed back to the queue unfinished, by why (`drain`, `retry`, `circuit-open`, `worker-lost`). */
+  /** Jobs handed back to the queue unfinished, by why (`drain`, `retry`, `circuit-open`, `worker-lost`), or put back
+   * because Redis had lost them (`queue-lost`). */
   readonly handBacks: Counter<"expert" | "cause">;
   /** Requests that failed for good, in the list that can be replayed. */
   readonly deadLetters: Gauge<"expert">;

@@ -1,10 +1,13 @@
-import { startPosition, type Position } from "@expert-router/contracts";
+import { comparePositions, startPosition, type AttemptMode, type Position } from "@expert-router/contracts";
 import type { LiveFrame } from "./live-frames.js";
 import type { LogEntry } from "./log-entries.js";
 import type { TokenSink } from "./token-log.js";
 
-/** What applying a frame or an entry came to. `gap`: the log has to be read. `slow`: the sink wants a pause. */
-export type Applied = "ok" | "gap" | "slow" | "ended";
+/**
+ * What applying a frame or an entry came to. `gap`: the log has to be read. `slow`: the sink wants a pause. `lost`: the log
+ * does not hold what the sink was given, because Redis came back without its last writes.
+ */
+export type Applied = "ok" | "gap" | "slow" | "ended" | "lost";
 
 /**
  * Where one follower stands in one log. Frames and entries may come twice, out of order, or not at all: the sink gets
@@ -36,7 +39,7 @@ export class FollowState {
     if (frame.type === "O") {
       if (frame.epoch <= this.position.epoch) return "ok";
       if (!this.reached(frame.before)) return "gap";
-      return this.open(frame.epoch, frame.mode === "restart");
+      return this.open(frame.epoch, frame);
     }
     if (!this.reached(frame.last)) return "gap";
     this.sink.end(frame.terminal);
@@ -49,13 +52,18 @@ export class FollowState {
       this.sink.end(entry.terminal);
       return "ended";
     }
-    if (entry.type === "opening") return this.open(entry.position.epoch, entry.mode === "restart");
+    if (entry.type === "opening") return this.open(entry.position.epoch, entry);
     if (entry.position.epoch > this.position.epoch) this.position = { epoch: entry.position.epoch, seq: 0 };
     return this.applyDeltas(entry.position.epoch, entry.position.seq - entry.deltas.length + 1, entry.deltas);
   }
 
-  private open(epoch: number, restarts: boolean): Applied {
+  private open(
+    epoch: number,
+    { mode, before }: { readonly mode: AttemptMode; readonly before: Position | undefined },
+  ): Applied {
     if (epoch <= this.position.epoch) return "ok";
+    const restarts = mode === "restart";
+    if (!restarts && before !== undefined && comparePositions(before, this.position) < 0) return "lost";
     this.position = { epoch, seq: 0 };
     if (restarts) this.sink.restart();
     return "ok";

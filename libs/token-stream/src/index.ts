@@ -4,13 +4,17 @@ export {
   type DeadLetterOptions,
   type ReplayClaim,
 } from "./redis-dead-letters.js";
+export { RedisOpenJobs } from "./redis-open-jobs.js";
 export { RedisRequestStore, type Retention } from "./redis-request-store.js";
+export { RedisFollowerRegistry } from "./redis-follower-registry.js";
+export { RedisStoredBytes, type TenantTotal } from "./redis-stored-bytes.js";
 export { RedisTokenFollower, type FollowerOptions } from "./redis-token-follower.js";
 export { RedisTokenPublisher, type PublisherOptions } from "./redis-token-publisher.js";
 export { LogWriteFailed } from "./token-log.js";
 export type {
   AttemptWriter,
   Following,
+  OpenJobs,
   OpenedAttempt,
   RequestStore,
   TokenFollower,

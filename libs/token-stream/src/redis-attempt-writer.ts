@@ -1,4 +1,10 @@
-import { redisKeys, type Delta, type RequestId, type Terminal } from "@expert-router/contracts";
+import {
+  redisKeys,
+  type Delta,
+  type Position,
+  type RequestId,
+  type Terminal,
+} from "@expert-router/contracts";
 import type { Redis } from "ioredis";
 import { closeArguments, type Retention } from "./redis-request-store.js";
 import { closeScript } from "./scripts.js";
@@ -36,6 +42,8 @@ export class RedisAttemptWriter implements AttemptWriter {
   private pending: Delta[] = [];
   /** Sequence number of the last delta that was taken for an entry. */
   private seq = 0;
+  /** Sequence number of the last delta that Redis said it has. */
+  private written = 0;
   private channelList: string;
   private room: { promise: Promise<void>; resolve: () => void } | undefined;
 
@@ -58,6 +66,11 @@ export class RedisAttemptWriter implements AttemptWriter {
   /** The live channels to publish on, separated by spaces. */
   get channels(): string {
     return this.channelList;
+  }
+
+  /** Whether `last`, the last entry of the log, is older than one that was acknowledged to this attempt. */
+  isAhead(last: Position): boolean {
+    return last.epoch < this.epoch || (last.epoch === this.epoch && last.seq < this.written);
   }
 
   /** Whether no delta was written so far. */
@@ -143,8 +156,9 @@ export class RedisAttemptWriter implements AttemptWriter {
     return { epoch, firstSeq, lastSeq: this.seq, id: `${epoch}-${this.seq}`, json };
   }
 
-  /** The entry taken last is in the log. */
-  entryDone(): void {
+  /** The entry taken last is in the log, or will never be. */
+  entryDone(seq?: number): void {
+    this.written = seq ?? this.written;
     this.room?.resolve();
     this.room = undefined;
   }

@@ -18,6 +18,8 @@ export interface Retention {
   readonly jobsMs: number;
 }
 
+/** Time after its creation at which somebody looks for the first time whether a job was lost by the queue. */
+const firstLookMs = 10_000;
 /** A request that never reaches its end is forgotten this long after its deadline, or after its creation. */
 const unfinishedTtlMs = { sync: 86_400_000, job: 8 * 86_400_000 } as const;
 
@@ -28,14 +30,25 @@ export class RedisRequestStore implements RequestStore {
     private readonly options: { readonly retention: Retention; readonly now?: () => number },
   ) {}
 
-  async create(record: RequestRecord, liveChannel?: string): Promise<void> {
+  async create(
+    record: RequestRecord,
+    liveChannel?: string,
+    { afterEpoch = 0 }: { readonly afterEpoch?: number | undefined } = {},
+  ): Promise<void> {
     const ttlMs = Math.max(0, (record.deadlineAtMs ?? 0) - record.createdAtMs) + unfinishedTtlMs[record.kind];
     // Written at once and in this order; a pipeline would copy every script that hangs on the connection.
     const key = redisKeys.meta(record.id);
-    const writes: Promise<unknown>[] = [
-      this.redis.hset(key, toRequestHash(record, liveChannel)),
-      this.redis.pexpire(key, ttlMs),
-    ];
+    const writes: Promise<unknown>[] = [];
+    if (record.kind === "job") {
+      // Before the record: what a crash leaves of these writes is their beginning, and a record that is left is looked at.
+      const open = redisKeys.openJobs(record.decision.expert);
+      writes.push(this.redis.zadd(open, record.createdAtMs + firstLookMs, record.id));
+    }
+    for (let epoch = 1; epoch <= afterEpoch; epoch++) {
+      // The number of attempts is told from the entries of the log, so each has its opening.
+      writes.push(this.redis.xadd(redisKeys.log(record.id), `${epoch}-0`, "o", "fresh"));
+    }
+    writes.push(this.redis.hset(key, toRequestHash(record, liveChannel)), this.redis.pexpire(key, ttlMs));
     if (record.kind === "job") {
       const index = redisKeys.jobIndex(record.tenant);
       const keptMs = ttlMs + this.options.retention.jobsMs;

@@ -10,6 +10,7 @@ import type { Redis } from "ioredis";
 import { FollowState, type Applied } from "./follow-state.js";
 import { frameRequestId, parseLiveFrame } from "./live-frames.js";
 import { parseLogEntry } from "./log-entries.js";
+import { RedisFollowerRegistry } from "./redis-follower-registry.js";
 import { watchScript } from "./scripts.js";
 import type { Following, TokenFollower, TokenSink } from "./token-log.js";
 
@@ -26,8 +27,14 @@ export interface FollowerOptions {
 const entriesPerRead = 64;
 const retryMs = 250;
 const sweepMs = 500;
+/** Between two beats that tell workers that somebody listens here. */
+const beatMs = 1_000;
 /** Logs read at once after a reconnect or a silence; the others wait their turn. */
 const readsAtOnce = 64;
+
+function answerLost(): CodedError {
+  return new CodedError("stream_interrupted", "Redis lost a part of the answer that was delivered.");
+}
 
 interface Follower {
   readonly id: RequestId;
@@ -49,6 +56,8 @@ export class RedisTokenFollower implements TokenFollower {
   readonly channel: string;
   private readonly followers = new Map<RequestId, Set<Follower>>();
   private sweeper: NodeJS.Timeout | undefined;
+  private beater: NodeJS.Timeout | undefined;
+  private readonly registry: RedisFollowerRegistry;
   private reads = 0;
   private readonly waitingReads: Follower[] = [];
 
@@ -58,6 +67,7 @@ export class RedisTokenFollower implements TokenFollower {
     private readonly options: FollowerOptions,
   ) {
     this.channel = redisKeys.liveChannel(options.ingressId);
+    this.registry = new RedisFollowerRegistry(redis);
   }
 
   async start(): Promise<void> {
@@ -65,6 +75,10 @@ export class RedisTokenFollower implements TokenFollower {
     await this.subscriber.subscribe(this.channel);
     // ioredis subscribes again by itself after a reconnect; what was published in between is in the logs only.
     this.subscriber.on("ready", () => this.readAll());
+    await this.registry.beat(this.channel);
+    // While Redis is away nobody can ask.
+    this.beater = setInterval(() => void this.registry.beat(this.channel).catch(() => undefined), beatMs);
+    this.beater.unref();
     this.sweeper = setInterval(() => this.sweep(), sweepMs);
     this.sweeper.unref();
   }
@@ -89,6 +103,9 @@ export class RedisTokenFollower implements TokenFollower {
     else others.add(follower);
     if (options.owner !== true) void this.attach(follower);
     return {
+      get at() {
+        return follower.state.at;
+      },
       resume: () => {
         if (follower.mode === "paused") this.read(follower);
       },
@@ -98,7 +115,9 @@ export class RedisTokenFollower implements TokenFollower {
 
   async stop(): Promise<void> {
     clearInterval(this.sweeper);
+    clearInterval(this.beater);
     for (const group of this.followers.values()) for (const follower of group) this.remove(follower);
+    await this.registry.leave(this.channel).catch(() => undefined);
     await this.subscriber.unsubscribe(this.channel).catch(() => undefined);
   }
 
@@ -135,6 +154,7 @@ export class RedisTokenFollower implements TokenFollower {
     if (applied === "gap") this.read(follower);
     else if (applied === "slow") follower.mode = "paused";
     else if (applied === "ended") this.remove(follower);
+    else if (applied === "lost") this.failWith(follower, answerLost());
   }
 
   /** Makes the workers publish here too, then reads what there is already. */

@@ -1,5 +1,5 @@
 import {
-  formatPosition,
+  parsePosition,
   redisKeys,
   terminalPosition,
   type AttemptMode,
@@ -64,22 +64,17 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
       this.now(),
     ]);
     const [mode, epoch, attempt, live, pairs] = reply as [AttemptMode, number, number, string, string[]];
-    if (mode === "gone" || mode === "closed") return { mode, attempt: 0, accepted: [] };
+    if (mode === "gone" || mode === "closed") return { mode, attempt: 0, liveChannels: [], accepted: [] };
     const request = fromRequestHash(hashFromPairs(pairs));
     if (request === undefined) throw new Error(`the record of ${id} is incomplete`);
-    const writer = new RedisAttemptWriter(
-      this.redis,
-      id,
-      epoch,
-      live === "" ? [] : live.split(" "),
-      this,
-      this.options.retention,
-    );
+    const liveChannels = live === "" ? [] : live.split(" ");
+    const writer = new RedisAttemptWriter(this.redis, id, epoch, liveChannels, this, this.options.retention);
     this.attempts.set(id, writer);
     return {
       mode,
       attempt,
       request,
+      liveChannels,
       accepted: mode === "continue" || mode === "interrupted" ? await this.acceptedDeltas(id, epoch) : [],
       writer,
     };
@@ -95,7 +90,9 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
   async recheck(): Promise<void> {
     for (const writer of [...this.attempts.values()]) {
       const [last] = await this.redis.xrevrange(writer.logKey, "+", "-", "COUNT", 1);
-      if (last === undefined || last[0] === formatPosition(terminalPosition)) writer.abort(closedError);
+      const at = parsePosition(last?.[0] ?? "");
+      if (at === undefined || at.epoch === terminalPosition.epoch) writer.abort(closedError);
+      else if (writer.isAhead(at)) writer.abort(new LogWriteFailed("Redis lost what it had acknowledged"));
     }
   }
 
@@ -209,7 +206,7 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
         const reason = String(refused[i + 1]);
         await this.settleRefusal(writers[at] as RedisAttemptWriter, (entries[at] as TakenEntry).id, reason);
       }
-      for (const writer of writers) writer.entryDone();
+      for (const [at, writer] of writers.entries()) writer.entryDone(entries[at]?.lastSeq);
     } catch (error) {
       const failure = new LogWriteFailed("the log could not be written", { cause: error });
       for (const writer of writers) writer.abort(failure);

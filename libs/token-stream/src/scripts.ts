@@ -49,7 +49,7 @@ end
 local attempt = redis.call('HINCRBY', meta, 'attempts', 1)
 redis.call('HSET', meta, 'status', 'in_progress', 'worker', ARGV[2])
 redis.call('HSETNX', meta, 'startedAtMs', ARGV[4])
-redis.call('XADD', log, epoch .. '-0', 'o', mode)
+redis.call('XADD', log, epoch .. '-0', 'o', mode, 'b', before)
 redis.call('PEXPIRE', log, redis.call('PTTL', meta))
 if mode == 'restart' then redis.call('HSET', meta, 'base', epoch) end
 local live = redis.call('HGET', meta, 'live') or ''

@@ -14,9 +14,14 @@ import type {
 export interface RequestStore {
   /**
    * Writes the record of a new request, which then has status `queued`. `liveChannel` names the channel of the
-   * ingress that waits for its tokens, so the first attempt publishes there without being asked.
+   * ingress that waits for its tokens, so the first attempt publishes there without being asked. `afterEpoch`: Redis
+   * lost the request, and its next attempt shall have a greater number, so that no earlier one is mistaken for it.
    */
-  create(record: RequestRecord, liveChannel?: string): Promise<void>;
+  create(
+    record: RequestRecord,
+    liveChannel?: string,
+    options?: { readonly afterEpoch?: number | undefined },
+  ): Promise<void>;
   /** The request as it stands, or undefined if it never was or has expired. */
   read(id: RequestId): Promise<RequestState | undefined>;
   /** Several at once, in the order asked, without their bodies (empty), which can be large. */
@@ -30,6 +35,16 @@ export interface RequestStore {
   close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone">;
 }
 
+/** Jobs that had not ended when they were looked at last; {@link RequestStore.create} adds to them. */
+export interface OpenJobs {
+  /** Those of an expert that are due for a look, at most `limit`. */
+  due(expert: string, nowMs: number, limit: number): Promise<RequestId[]>;
+  /** They are due again at `atMs` (Unix time). */
+  lookAgain(expert: string, ids: readonly RequestId[], atMs: number): Promise<void>;
+  /** They have ended. */
+  forget(expert: string, ids: readonly RequestId[]): Promise<void>;
+}
+
 /** An attempt at a request, opened. */
 export interface OpenedAttempt {
   readonly mode: AttemptMode;
@@ -37,6 +52,8 @@ export interface OpenedAttempt {
   readonly attempt: number;
   /** Undefined when the mode is `gone` or `closed`. */
   readonly request?: RequestState | undefined;
+  /** Live channels of the processes that follow it; empty when the mode is `gone` or `closed`. */
+  readonly liveChannels: readonly string[];
   /** What was accepted so far; empty unless the mode is `continue` or `interrupted`. */
   readonly accepted: readonly Delta[];
   /** Undefined when the mode is `gone` or `closed`; when it is `interrupted`, only good to close the log with. */
@@ -85,7 +102,10 @@ export interface TokenPublisher {
   open(id: RequestId, options: { workerId: string; continues: readonly Endpoint[] }): Promise<OpenedAttempt>;
   /** Obeys a message of the control channel, if it concerns an attempt that is open here. */
   control(message: ControlMessage): void;
-  /** Looks for logs that were closed while the control channel could not be heard. */
+  /**
+   * Looks for logs that were closed while the control channel could not be heard, or that Redis has lost a part of: the
+   * attempts at those end.
+   */
   recheck(): Promise<void>;
   /** Flushes everything and stops. */
   stop(): Promise<void>;
@@ -108,6 +128,8 @@ export interface TokenSink {
 
 /** A running follow. */
 export interface Following {
+  /** The last position that the sink has. */
+  readonly at: Position;
   /** Goes on after a sink said it was slow. */
   resume(): void;
   /** Stops; the sink hears nothing more. */

@@ -95,6 +95,10 @@ export class StreamedAnswer implements TokenSink, OpenAnswer {
     this.context.observer.abandoned();
   }
 
+  startOver(): boolean {
+    return !this.hasDelta;
+  }
+
   get deadlineAtMs(): number | undefined {
     return this.context.deadlineAtMs;
   }

@@ -72,6 +72,11 @@ export class WholeAnswer implements TokenSink, OpenAnswer {
     this.settle.reject(error);
   }
 
+  startOver(): boolean {
+    this.assembler.restart();
+    return true;
+  }
+
   get deadlineAtMs(): number | undefined {
     return this.context.deadlineAtMs;
   }

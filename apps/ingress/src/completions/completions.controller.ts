@@ -20,6 +20,7 @@ import type { IngressContext } from "../wiring/ingress-options.js";
 import { ExpertChooser } from "./expert-chooser.js";
 import { priorityHeader, readPriority } from "./priority.js";
 import { decisionHeaders, expired, RequestIntake } from "./request-intake.js";
+import { StorageAdmission } from "./storage-admission.js";
 import { classifierInput, isContinuable, requestOrigin, wantsUsage } from "./request-traits.js";
 
 /** The body schema of each endpoint. */
@@ -36,6 +37,7 @@ export class CompletionsController {
     @Inject(ExpertChooser) private readonly chooser: ExpertChooser,
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
     @Inject(RequestIntake) private readonly intake: RequestIntake,
+    @Inject(StorageAdmission) private readonly storage: StorageAdmission,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
   ) {}
 
@@ -58,6 +60,7 @@ export class CompletionsController {
     const headers = { ...decisionHeaders(record.id, record.decision), ...load.rateLimitHeaders() };
     reply.headers(headers);
     load.admit({ waits: true });
+    this.storage.admit(record, request.bodyBytes);
     const context: AnswerContext = {
       identity: { id: record.id, endpoint, model: expert, created: Math.floor(record.createdAtMs / 1_000) },
       acceptedAtMs: record.createdAtMs,

@@ -1,24 +1,17 @@
 import type { DecisionRecord, RequestId, RequestRecord, Terminal } from "@expert-router/contracts";
-import type { Following, TokenSink } from "@expert-router/token-stream";
 import { Inject, Injectable } from "@nestjs/common";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { deadlineExceeded, isRedisAway, toCodedError } from "../http/error-answer.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
+import { LostRequests } from "./lost-requests.js";
 import { UnclosedRequests } from "./unclosed-requests.js";
+import type { WaitingSink } from "./waiting-sink.js";
 
 /** Requests kept to be closed later, and how many of them are closed at once. */
 const maxUnclosed = 10_000;
 const closedAtOnce = 100;
-
-/** A sink that an HTTP client waits behind. */
-export interface WaitingSink extends TokenSink {
-  /** Names the follow that feeds it. */
-  attach(following: Following): void;
-  /** Nobody waits for it any more. */
-  readonly isOver: boolean;
-}
 
 /** The end of a request whose deadline passed. */
 export const expired: Terminal = {
@@ -35,6 +28,7 @@ export class RequestIntake {
     @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
     @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
+    @Inject(LostRequests) private readonly lost: LostRequests,
   ) {}
 
   /**
@@ -61,6 +55,7 @@ export class RequestIntake {
       });
       throw error;
     }
+    if (sink !== undefined && following !== undefined) this.lost.hold(record, sink, following);
     // A client that left while the request was on its way in could not take it out yet.
     if (sink?.isOver === true) void this.takeOut(record.id, record.decision.expert, { status: "cancelled" });
   }

@@ -27,6 +27,7 @@ export function installFrontDoor(fastify: FastifyInstance, context: IngressConte
   const { lifecycle, settings, metrics } = context;
   const keys = new ApiKeys(settings.apiKeys);
   fastify.decorateRequest("tenant", "default");
+  fastify.decorateRequest("bodyBytes", 0);
   fastify.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
     // The pattern of the route, not the URL: percent-encoding must not open a side door.
@@ -56,6 +57,7 @@ function installJsonParser(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
     const text = body as string;
+    request.bodyBytes = text.length;
     // Some clients name a content type on a POST without a body, as cancel is.
     if (text === "") return done(null, undefined);
     try {

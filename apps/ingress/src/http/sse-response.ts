@@ -19,6 +19,9 @@ export function sseComment(text: string): string {
 /** The end of an OpenAI stream that was completed. */
 export const sseDone = "data: [DONE]\n\n";
 
+/** Bytes that wait for a reader before it is called slow; each reader that stands still costs as much, and one chunk. */
+const patientBytes = 65_536;
+
 /**
  * An event stream written to the response of a hijacked reply. The framework has no part in it, and where the
  * response owns its socket, neither has Node's chunked encoding: it costs four buffers and a gathered write a
@@ -60,11 +63,17 @@ export class SseResponse {
     }
   }
 
+  /** The reader is slow: something waits to be sent. */
+  get isBehind(): boolean {
+    return (this.socket ?? this.response).writableNeedDrain;
+  }
+
   /** False: the reader is slow; wait for `onDrain`. */
   write(text: string): boolean {
     if (this.ended) return true;
     if (this.socket === undefined) return this.response.write(text);
-    return this.socket.write(chunk(text));
+    // What the kernel took at once still counts until the end of this turn, so a large chunk alone is no sign of slowness.
+    return this.socket.write(chunk(text)) || this.socket.writableLength < patientBytes;
   }
 
   /** Ends the stream with its last bytes. */

@@ -5,6 +5,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Who asks: owner of jobs. Set by the front door. */
     tenant: string;
+    /** Length of the body, about. Set by the front door. */
+    bodyBytes: number;
   }
 }
 

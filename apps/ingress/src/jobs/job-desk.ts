@@ -10,6 +10,7 @@ import {
 } from "@expert-router/contracts";
 import { Inject, Injectable } from "@nestjs/common";
 import { OpenAnswers } from "../answers/open-answers.js";
+import { LostRequests } from "../completions/lost-requests.js";
 import { expired, RequestIntake } from "../completions/request-intake.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { repeat, type RepeatingTask } from "../experts/repeating-task.js";
@@ -17,6 +18,7 @@ import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
 import { assembledResponse } from "./assembled-response.js";
+import { LostJobs } from "./lost-jobs.js";
 import { DeadlineWatch } from "./deadline-watch.js";
 import { isFinal, jobView } from "./job-view.js";
 
@@ -27,7 +29,7 @@ const maxScanned = 2_000;
 @Injectable()
 export class JobDesk {
   private readonly deadlines = new DeadlineWatch();
-  private sweeper: RepeatingTask | undefined;
+  private tasks: RepeatingTask[] = [];
 
   constructor(
     @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
@@ -35,11 +37,16 @@ export class JobDesk {
     @Inject(RequestIntake) private readonly intake: RequestIntake,
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
+    @Inject(LostRequests) private readonly lostRequests: LostRequests,
+    @Inject(LostJobs) private readonly lostJobs: LostJobs,
   ) {}
 
   start(): void {
-    this.sweeper = repeat(
-      this.context.tuning.deadlineSweepMs,
+    const { deadlineSweepMs, lostSweepMs } = this.context.tuning;
+    // While Redis is away others say so; what is lost is still lost when it is back.
+    const hush = (error: unknown): void => this.context.logger.debug({ err: error }, "a sweep failed");
+    const deadlines = repeat(
+      deadlineSweepMs,
       async () => {
         this.open.expireLate(Date.now(), this.context.tuning.lateGraceMs);
         await this.intake.takeOutUnclosed();
@@ -48,10 +55,15 @@ export class JobDesk {
       },
       (error) => this.context.logger.warn({ err: error }, "deadlines cannot be kept"),
     );
+    this.tasks = [
+      deadlines,
+      repeat(deadlineSweepMs, () => this.lostRequests.putBack(Date.now()), hush),
+      repeat(lostSweepMs, () => this.lostJobs.sweep(Date.now()), hush),
+    ];
   }
 
   stop(): void {
-    this.sweeper?.stop();
+    for (const task of this.tasks) task.stop();
   }
 
   /** Puts a job on its queue. */

@@ -52,7 +52,10 @@ export class JobEvents implements TokenSink, OpenAnswer {
     reply.hijack();
     reply.raw.once("close", () => this.stop());
     this.sse.open(headers);
-    this.ping = setInterval(() => this.sse.write(sseComment("ping")), pingMs).unref();
+    this.ping = setInterval(() => {
+      // Who does not read needs no sign of life, and gets nothing to keep for it.
+      if (!this.sse.isBehind) this.sse.write(sseComment("ping"));
+    }, pingMs).unref();
   }
 
   get isOver(): boolean {

@@ -19,6 +19,7 @@ import { bodySchemas } from "../completions/completions.controller.js";
 import { ExpertChooser } from "../completions/expert-chooser.js";
 import { priorityHeader, readPriority } from "../completions/priority.js";
 import { decisionHeaders } from "../completions/request-intake.js";
+import { StorageAdmission } from "../completions/storage-admission.js";
 import { classifierInput, isContinuable, requestOrigin } from "../completions/request-traits.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { validate } from "../http/request-validation.js";
@@ -40,6 +41,7 @@ export class JobsController {
     @Inject(ExpertChooser) private readonly chooser: ExpertChooser,
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
     @Inject(JobDesk) private readonly desk: JobDesk,
+    @Inject(StorageAdmission) private readonly storage: StorageAdmission,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
   ) {}
 
@@ -49,6 +51,7 @@ export class JobsController {
     const load = this.monitor.load(record.decision.expert);
     reply.headers({ ...decisionHeaders(record.id, record.decision), ...load.rateLimitHeaders() });
     load.admit({ waits: false });
+    this.storage.admit(record, request.bodyBytes);
     const job = await this.desk.submit(record);
     void reply.code(202).header("location", `/v1/jobs/${job.id}`).send(job);
   }

@@ -1,4 +1,4 @@
-import { CodedError, type Job, type RequestId } from "@expert-router/contracts";
+import { CodedError, startPosition, type Job, type RequestId } from "@expert-router/contracts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startIngress, type IngressFixture } from "../testing/ingress-fixture.js";
 
@@ -54,14 +54,14 @@ describe("a job", () => {
     ingress.ports.logs.end(id, completed);
     const view = vi.spyOn(ingress.ports.logs, "follow").mockImplementation((_id, sink) => {
       queueMicrotask(() => sink.fail(new CodedError("job_not_found", "gone")));
-      return { resume: () => undefined, stop: () => undefined };
+      return { at: startPosition, resume: () => undefined, stop: () => undefined };
     });
     const response = await ingress.get(`/v1/jobs/${id}`);
     expect(response.statusCode).toBe(200);
     expect(response.json()).toMatchObject({ status: "completed", response: null });
     view.mockImplementation((_id, sink) => {
       queueMicrotask(() => sink.fail(new CodedError("redis_unavailable", "away")));
-      return { resume: () => undefined, stop: () => undefined };
+      return { at: startPosition, resume: () => undefined, stop: () => undefined };
     });
     expect((await ingress.get(`/v1/jobs/${id}`)).statusCode).toBe(503);
   });

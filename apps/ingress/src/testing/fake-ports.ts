@@ -110,6 +110,9 @@ export class FakeLogs implements RequestStore, TokenFollower {
     this.followers.set(id, all.add(follower));
     queueMicrotask(() => this.tell(id, follower));
     return {
+      get at() {
+        return follower.after;
+      },
       resume: () => {
         this.resumed++;
         follower.paused = false;
@@ -176,6 +179,10 @@ export class FakeQueue implements ExpertQueue {
     const index = this.jobs.findIndex((job) => job.id === id);
     if (index >= 0) this.jobs.splice(index, 1);
     return index >= 0;
+  }
+
+  async has(id: RequestId): Promise<boolean> {
+    return this.jobs.some((job) => job.id === id);
   }
 
   async position(id: RequestId): Promise<number | undefined> {
@@ -265,11 +272,17 @@ const router: PromptRouter = {
 
 export interface FakePorts extends IngressPorts {
   readonly logs: FakeLogs;
+  /** Bytes by tenant. */
+  readonly stored: Map<string, number>;
+  readonly memory: { usedBytes: number; maxBytes: number; machineBytes: number };
   readonly queues: ReadonlyMap<string, FakeQueue>;
 }
 
 export function fakePorts(experts: readonly string[]): FakePorts {
   const logs = new FakeLogs();
+  const stored = new Map<string, number>();
+  const bytesOf = (tenant: string): number => stored.get(tenant) ?? 0;
+  const memory = { usedBytes: 1, maxBytes: 0, machineBytes: 1_000 };
   const queues = new Map(experts.map((id) => [id, new FakeQueue(id)]));
   return {
     logs,
@@ -281,6 +294,16 @@ export function fakePorts(experts: readonly string[]): FakePorts {
     },
     store: logs,
     deadLetters: { count: async () => 0 },
+    openJobs: { due: async () => [], lookAgain: async () => undefined, forget: async () => undefined },
+    storedBytes: {
+      add: (tenant, _kind, bytes) => void stored.set(tenant, bytesOf(tenant) + bytes),
+      total: (tenant) => ({ bytes: bytesOf(tenant), firstExpiryMs: 90_000 }),
+      count: async () => undefined,
+    },
+    stored,
+    storeMemory: async () => memory,
+    memory,
+    connections: 1,
     follower: logs,
     registry: new FakeRegistry(),
     queues,

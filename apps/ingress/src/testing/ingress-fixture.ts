@@ -6,6 +6,7 @@ import { Lifecycle } from "@expert-router/lifecycle";
 import { createLogger, createMetrics } from "@expert-router/telemetry";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { OpenAnswers } from "../answers/open-answers.js";
+import { StorageAdmission } from "../completions/storage-admission.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { createIngressApp } from "../ingress-app.js";
 import { IngressModule } from "../ingress.module.js";
@@ -56,6 +57,7 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
   };
   const app = await createIngressApp(IngressModule.withPorts(context, ports), context);
   await app.get(ExpertMonitor).start();
+  await app.get(StorageAdmission).start();
   app.get(JobDesk).start();
   context.lifecycle.ready();
   return {
@@ -83,6 +85,7 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
     },
     close: async () => {
       app.get(ExpertMonitor).stop();
+      app.get(StorageAdmission).stop();
       app.get(JobDesk).stop();
       await app.close();
     },
@@ -113,7 +116,14 @@ function settings(
       path: "/nonexistent/expert-router.yaml",
       fallback: "general",
       experts: experts.map((id) => ({ id, domains: [id], clusters: [], engine })),
-      limits: { maxQueuedPerExpert, maxAttempts: 3, syncTimeoutS },
+      limits: {
+        maxQueuedPerExpert,
+        maxAttempts: 3,
+        syncTimeoutS,
+        maxAnswerTokens: 1_000,
+        maxAnswerMb: 1,
+        maxTenantMb: 1,
+      },
       retention: { syncS: 600, jobsS: 86_400, deadS: 604_800 },
     },
   };

@@ -14,6 +14,7 @@ export interface IngressTuning {
   readonly pollMs: number;
   readonly reapMs: number;
   readonly deadlineSweepMs: number;
+  readonly lostSweepMs: number;
   /** Time that an answer has behind its deadline to reach its client. */
   readonly lateGraceMs: number;
 }
@@ -23,8 +24,9 @@ export const defaultTuning: IngressTuning = {
   waitingCommentAfterMs: 12_000,
   pingMs: 15_000,
   pollMs: 250,
-  reapMs: 500,
+  reapMs: 200,
   deadlineSweepMs: 1_000,
+  lostSweepMs: 5_000,
   lateGraceMs: 5_000,
 };
 

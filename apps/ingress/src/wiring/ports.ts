@@ -2,7 +2,14 @@ import type { ExpertDecision } from "@expert-router/classifier";
 import type { ChatMessage, RequestRecord, RouterStatus } from "@expert-router/contracts";
 import type { ExplainedDecision } from "@expert-router/embedder";
 import type { ExpertQueue, WorkerRegistry } from "@expert-router/queue";
-import type { RedisDeadLetters, RequestStore, TokenFollower } from "@expert-router/token-stream";
+import type {
+  OpenJobs,
+  RedisDeadLetters,
+  RedisStoredBytes,
+  RequestStore,
+  TokenFollower,
+} from "@expert-router/token-stream";
+import type { StoreMemory } from "./store-memory.js";
 import type { RequestOrigin } from "../routing/prompt-share.js";
 
 /** Decides which expert answers a prompt. */
@@ -26,11 +33,18 @@ export interface IngressPorts {
   accept(record: RequestRecord, liveChannel?: string): Promise<void>;
   readonly store: RequestStore;
   readonly deadLetters: Pick<RedisDeadLetters, "count">;
+  readonly openJobs: OpenJobs;
+  /** What each tenant has stored. */
+  readonly storedBytes: Pick<RedisStoredBytes, "add" | "total" | "count">;
+  /** Memory of Redis: in use, its own bound (0: none), and that of its machine. */
+  storeMemory(): Promise<StoreMemory>;
   readonly follower: TokenFollower;
   readonly registry: WorkerRegistry;
   /** By expert id; one for every expert of the configuration. */
   readonly queues: ReadonlyMap<string, ExpertQueue>;
   readonly router: PromptRouter;
+  /** How often Redis was connected to so far: it may have lost something whenever this changes. */
+  readonly connections: number;
   /** Whether Redis answers now. */
   redisAnswers(): Promise<boolean>;
   /** Closes connections. */

@@ -1,7 +1,13 @@
 import { expertQueueName } from "@expert-router/contracts";
 import { BullmqExpertQueue, bullmqQueueSettings, RedisWorkerRegistry } from "@expert-router/queue";
 import { awaitReady, connectRedis, type ConnectionMode } from "@expert-router/redis";
-import { RedisDeadLetters, RedisRequestStore, RedisTokenFollower } from "@expert-router/token-stream";
+import {
+  RedisDeadLetters,
+  RedisOpenJobs,
+  RedisRequestStore,
+  RedisStoredBytes,
+  RedisTokenFollower,
+} from "@expert-router/token-stream";
 import { BullModule, getQueueToken } from "@nestjs/bullmq";
 import { Module, type DynamicModule } from "@nestjs/common";
 import type { Queue } from "bullmq";
@@ -9,6 +15,7 @@ import type { Redis } from "ioredis";
 import { INGRESS_PORTS } from "./injection-tokens.js";
 import type { IngressContext } from "./ingress-options.js";
 import type { IngressPorts, PromptRouter } from "./ports.js";
+import { readStoreMemory } from "./store-memory.js";
 
 /** Time that Redis has to be reachable when the process starts. */
 const redisReadyTimeoutMs = 30_000;
@@ -61,6 +68,9 @@ function redisPorts(
   const queues = new Map(experts.map((queue) => [queue.expert, queue]));
   const retention = { syncMs: system.retention.syncS * 1_000, jobsMs: system.retention.jobsS * 1_000 };
   const records = new RedisRequestStore(queueRedis, { retention });
+  // This one is connected already.
+  let connections = 1;
+  redis.on("ready", () => (connections += 1));
   return {
     accept: async (record, liveChannel) => {
       // One connection keeps the order of both, so the record is there before a worker can see the job.
@@ -71,12 +81,18 @@ function redisPorts(
     },
     store: new RedisRequestStore(redis, { retention }),
     deadLetters: new RedisDeadLetters(redis, { keptMs: system.retention.deadS * 1_000 }),
+    openJobs: new RedisOpenJobs(redis),
+    storedBytes: new RedisStoredBytes(redis, retention),
+    storeMemory: () => readStoreMemory(redis),
     follower: new RedisTokenFollower(redis, subscriber, { ingressId }),
     registry: new RedisWorkerRegistry(redis, {
       handBack: async (expert, workerId) => (await queues.get(expert)?.handBackJobsOf(workerId)) ?? 0,
     }),
     queues,
     router,
+    get connections() {
+      return connections;
+    },
     // A subscriber that is away means that tokens come late, from the logs only.
     redisAnswers: async () =>
       subscriber.status === "ready" &&

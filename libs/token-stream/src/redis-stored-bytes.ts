@@ -1,0 +1,103 @@
+import { redisKeys, type RequestRecord } from "@expert-router/contracts";
+import { LuaScript } from "@expert-router/redis";
+import type { Redis } from "ioredis";
+import type { Retention } from "./redis-request-store.js";
+
+/**
+ * KEYS: the tenant's hash expiry → bytes. ARGV: in turn, ms that bytes are kept, and their number. Expiries are rounded up
+ * to a 32nd of the retention and at least a minute, so the hash holds a few dozen fields. Answers the sum of what has not
+ * expired, and the ms until the first of it does.
+ */
+const countScript = new LuaScript(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for i = 1, #ARGV, 2 do
+  local width = math.max(60000, math.ceil(ARGV[i] / 32))
+  local expiry = math.ceil((now + ARGV[i]) / width) * width
+  redis.call('HINCRBY', KEYS[1], string.format('%d', expiry), ARGV[i + 1])
+end
+local total, first, last = 0, nil, 0
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local expiry = tonumber(all[i])
+  if expiry <= now then redis.call('HDEL', KEYS[1], all[i])
+  else
+    total = total + all[i + 1]
+    first = math.min(first or expiry, expiry)
+    last = math.max(last, expiry)
+  end
+end
+if last > 0 then redis.call('PEXPIREAT', KEYS[1], string.format('%d', last)) end
+return {total, first and first - now or 0}
+`);
+
+/** What a tenant has stored, as it was counted last. */
+export interface TenantTotal {
+  readonly bytes: number;
+  /** Until the oldest part of it expires. */
+  readonly firstExpiryMs: number;
+}
+
+type Kind = RequestRecord["kind"];
+/** A tenant that nobody asked for in this many counts is forgotten here. */
+const countsRemembered = 60;
+/** Tenants remembered at once; far more than are active in a minute. */
+const maxTenants = 100_000;
+
+/**
+ * About how many bytes each tenant has stored: bodies and answers count from the time they are accepted or written until
+ * the retention of a finished request is over. Added up in this process and told to Redis once a second, so that a
+ * request costs no command; what a crash leaves untold or uncounted is right again after the retention.
+ */
+export class RedisStoredBytes {
+  private readonly tenants = new Map<
+    string,
+    { readonly untold: Record<Kind, number>; total: TenantTotal; idleCounts: number }
+  >();
+
+  constructor(
+    private readonly redis: Redis,
+    private readonly retention: Retention,
+  ) {}
+
+  add(tenant: string, kind: Kind, bytes: number): void {
+    const entry = this.entry(tenant);
+    if (entry !== undefined) entry.untold[kind] += bytes;
+  }
+
+  /** As known here: a tenant that was not asked for lately has nothing until the next {@link count}. */
+  total(tenant: string): TenantTotal {
+    const entry = this.entry(tenant);
+    if (entry === undefined) return { bytes: 0, firstExpiryMs: 0 };
+    return { ...entry.total, bytes: entry.total.bytes + entry.untold.sync + entry.untold.job };
+  }
+
+  /** Tells what was added since the last call, and learns what other processes told. */
+  async count(): Promise<void> {
+    await Promise.all(
+      [...this.tenants].map(async ([tenant, entry]) => {
+        if ((entry.idleCounts += 1) > countsRemembered) this.tenants.delete(tenant);
+        const { sync, job } = entry.untold;
+        const args: number[] = [];
+        if (sync > 0) args.push(this.retention.syncMs, sync);
+        if (job > 0) args.push(this.retention.jobsMs, job);
+        const reply = await countScript.run(this.redis, [redisKeys.tenantBytes(tenant)], args);
+        const [bytes, firstExpiryMs] = reply as [number, number];
+        entry.untold.sync -= sync;
+        entry.untold.job -= job;
+        entry.total = { bytes, firstExpiryMs };
+      }),
+    );
+  }
+
+  private entry(tenant: string): ReturnType<(typeof this.tenants)["get"]> {
+    let entry = this.tenants.get(tenant);
+    if (entry === undefined) {
+      if (this.tenants.size >= maxTenants) return undefined;
+      entry = { untold: { sync: 0, job: 0 }, total: { bytes: 0, firstExpiryMs: 0 }, idleCounts: 0 };
+      this.tenants.set(tenant, entry);
+    }
+    entry.idleCounts = 0;
+    return entry;
+  }
+}
