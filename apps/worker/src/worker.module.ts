@@ -2,11 +2,15 @@ import { newWorkerId } from "@expert-router/contracts";
 import type { WorkerSettings } from "@expert-router/config";
 import { createEngine, type InferenceEngine } from "@expert-router/engine";
 import { BullmqExpertConsumer, BullmqExpertQueue, RedisWorkerRegistry } from "@expert-router/queue";
-import { connectRedis } from "@expert-router/redis";
+import {
+  connectRedis,
+  connectSubscriber,
+  type ConnectionOptions,
+  type RedisClient,
+} from "@expert-router/redis";
 import { createLogger, createMetrics, type Logger, type Metrics } from "@expert-router/telemetry";
 import { RedisTokenPublisher } from "@expert-router/token-stream";
 import { Module, type DynamicModule, type FactoryProvider } from "@nestjs/common";
-import type { Redis } from "ioredis";
 import { JobRunner } from "./job-runner.js";
 import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from "./tokens.js";
 import { WorkerService } from "./worker.service.js";
@@ -34,20 +38,27 @@ export class WorkerModule {
           createLogger({ name: "worker", level: settings.logLevel }).child({ expert: expert.id }),
         ),
         provide(METRICS, [], () => createMetrics()),
-        provide(REDIS, [LOGGER], (logger: Logger) => connection(settings, "commands", logger)),
-        provide(SUBSCRIBER, [LOGGER], (logger: Logger) => connection(settings, "control", logger)),
+        provide(REDIS, [LOGGER], (logger: Logger) =>
+          connectRedis(settings.redisUrl, {
+            mode: "wait",
+            ...connectionOptions(settings, "commands", logger),
+          }),
+        ),
+        provide(SUBSCRIBER, [LOGGER], (logger: Logger) =>
+          connectSubscriber(settings.redisUrl, connectionOptions(settings, "control", logger)),
+        ),
         provide(ENGINE, [], () =>
           createEngine({ ...expert.engine, maxConnections: expert.engine.concurrency }),
         ),
         provide(
           RedisTokenPublisher,
           [REDIS],
-          (redis: Redis) => new RedisTokenPublisher(redis, { retention: retentionOf(system) }),
+          (redis: RedisClient) => new RedisTokenPublisher(redis, { retention: retentionOf(system) }),
         ),
         provide(
           BullmqExpertConsumer,
           [REDIS, WORKER_ID, LOGGER],
-          (redis: Redis, workerId: string, logger: Logger) =>
+          (redis: RedisClient, workerId: string, logger: Logger) =>
             new BullmqExpertConsumer({
               expert: expert.id,
               redis,
@@ -56,11 +67,13 @@ export class WorkerModule {
               onError: (error) => logger.warn({ err: error }, "the queue reported an error"),
             }),
         ),
-        provide(BullmqExpertQueue, [REDIS], (redis: Redis) => BullmqExpertQueue.create(expert.id, redis)),
+        provide(BullmqExpertQueue, [REDIS], (redis: RedisClient) =>
+          BullmqExpertQueue.create(expert.id, redis),
+        ),
         provide(
           RedisWorkerRegistry,
           [REDIS, BullmqExpertQueue],
-          (redis: Redis, queue: BullmqExpertQueue) =>
+          (redis: RedisClient, queue: BullmqExpertQueue) =>
             new RedisWorkerRegistry(redis, {
               handBack: (_expert, workerId) => queue.handBackJobsOf(workerId),
             }),
@@ -87,12 +100,15 @@ export class WorkerModule {
   }
 }
 
-function connection(settings: WorkerSettings, purpose: string, logger: Logger): Redis {
-  return connectRedis(settings.redisUrl, {
-    mode: "wait",
+function connectionOptions(
+  settings: WorkerSettings,
+  purpose: string,
+  logger: Logger,
+): Omit<ConnectionOptions, "mode"> {
+  return {
     name: `expert-router-worker-${settings.expert.id}-${purpose}`,
     onError: (error) => logger.warn({ err: error, purpose }, "the Redis connection failed"),
-  });
+  };
 }
 
 function retentionOf(system: WorkerSettings["system"]): { syncMs: number; jobsMs: number } {

@@ -1,6 +1,6 @@
 import { bullmqPrefix, expertQueueName, isRequestId } from "@expert-router/contracts";
+import type { RedisClient } from "@expert-router/redis";
 import { Worker, type Job } from "bullmq";
-import type { Redis } from "ioredis";
 import type { ExpertConsumer, JobOutcome, TakenJob } from "./expert-queue.js";
 import { priorityClassOf } from "./priorities.js";
 
@@ -8,7 +8,7 @@ import { priorityClassOf } from "./priorities.js";
 export interface ConsumerOptions {
   readonly expert: string;
   /** A connection that waits for Redis; BullMQ opens a second one from it to block on. */
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   /** Begins the lock token of every job taken, so that another process can hand them back. */
   readonly workerId: string;
   /** Jobs in flight at most. */

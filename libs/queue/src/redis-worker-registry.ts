@@ -1,6 +1,5 @@
 import { redisKeys, type WorkerReport } from "@expert-router/contracts";
-import { LuaScript } from "@expert-router/redis";
-import type { Redis } from "ioredis";
+import { LuaScript, type RedisClient } from "@expert-router/redis";
 import type { WorkerRegistry } from "./expert-queue.js";
 
 /** KEYS: reports, beats. ARGV: worker id, report. Times are of the Redis clock, so that hosts need not agree. */
@@ -35,7 +34,7 @@ export interface WorkerRegistryOptions {
 /** {@link WorkerRegistry} in Redis. */
 export class RedisWorkerRegistry implements WorkerRegistry {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly options: WorkerRegistryOptions,
   ) {}
 

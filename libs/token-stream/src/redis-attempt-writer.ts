@@ -1,5 +1,5 @@
 import { redisKeys, type Delta, type RequestId, type Terminal } from "@expert-router/contracts";
-import type { Redis } from "ioredis";
+import type { RedisClient } from "@expert-router/redis";
 import { closeArguments, type Retention } from "./redis-request-store.js";
 import { closeScript } from "./scripts.js";
 import { LogWriteFailed, type AttemptWriter } from "./token-log.js";
@@ -40,7 +40,7 @@ export class RedisAttemptWriter implements AttemptWriter {
   private room: { promise: Promise<void>; resolve: () => void } | undefined;
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     readonly id: RequestId,
     private readonly epoch: number,
     channels: readonly string[],

@@ -6,7 +6,7 @@ import {
   type RequestState,
   type Terminal,
 } from "@expert-router/contracts";
-import type { Redis } from "ioredis";
+import type { RedisClient } from "@expert-router/redis";
 import { encodeTime } from "ulid";
 import { fromRequestHash, stateFields, toRequestHash } from "./request-hash.js";
 import { closeScript } from "./scripts.js";
@@ -24,7 +24,7 @@ const unfinishedTtlMs = { sync: 86_400_000, job: 8 * 86_400_000 } as const;
 /** {@link RequestStore} in Redis. */
 export class RedisRequestStore implements RequestStore {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly options: { readonly retention: Retention; readonly now?: () => number },
   ) {}
 

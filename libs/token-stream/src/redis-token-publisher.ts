@@ -8,7 +8,7 @@ import {
   type Endpoint,
   type RequestId,
 } from "@expert-router/contracts";
-import type { Redis } from "ioredis";
+import type { RedisClient } from "@expert-router/redis";
 import { parseLogEntry } from "./log-entries.js";
 import { RedisAttemptWriter, type SharedFlush, type TakenEntry } from "./redis-attempt-writer.js";
 import type { Retention } from "./redis-request-store.js";
@@ -48,7 +48,7 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
   private flushing: Promise<void> | undefined;
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly options: PublisherOptions,
   ) {}
 
