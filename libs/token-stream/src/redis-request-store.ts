@@ -101,6 +101,7 @@ export class RedisRequestStore implements RequestStore {
 /** The last deltas of an attempt, written together with its terminal entry. */
 export interface LastDeltas {
   readonly epoch: number;
+  readonly pen: string;
   readonly firstSeq: number;
   /** Empty if all deltas were appended before. */
   readonly entryId: string;
@@ -128,5 +129,6 @@ export function closeArguments(
     attempt?.json ?? "",
     terminal.usage === undefined ? "" : JSON.stringify(terminal.usage),
     terminal.error === undefined ? "" : JSON.stringify(terminal.error),
+    attempt?.pen ?? "",
   ];
 }

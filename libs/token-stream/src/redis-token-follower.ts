@@ -136,6 +136,15 @@ export class RedisTokenFollower implements TokenFollower {
     if (applied === "gap") this.read(follower);
     else if (applied === "slow") follower.mode = "paused";
     else if (applied === "ended") this.remove(follower);
+    else if (applied === "lost") {
+      this.failWith(
+        follower,
+        new CodedError(
+          "stream_interrupted",
+          "Redis lost a part of the answer that was delivered already, so it cannot be continued. Send the request again.",
+        ),
+      );
+    }
   }
 
   /** Makes the workers publish here too, then reads what there is already. */
