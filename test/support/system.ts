@@ -18,6 +18,8 @@ export interface TestSystemOptions {
   readonly workersPerExpert?: number;
   readonly timeToFirstTokenMs?: number;
   readonly interTokenLatencyMs?: number;
+  /** The Redis to use, instead of one that the system starts and stops. */
+  readonly redisUrl?: string;
   readonly env?: Record<string, string>;
   /** Further keys of expert-router.yaml. */
   readonly config?: Record<string, unknown>;
@@ -41,13 +43,13 @@ export class TestSystem {
   readonly workers: { expert: string; process: Child }[] = [];
 
   private constructor(
-    readonly redis: TestRedis,
+    private readonly ownRedis: TestRedis | undefined,
     private readonly folder: string,
     private readonly options: TestSystemOptions,
   ) {}
 
   static async start(options: TestSystemOptions = {}): Promise<TestSystem> {
-    const redis = await startRedis({ durable: true });
+    const redis = options.redisUrl === undefined ? await startRedis({ durable: true }) : undefined;
     const system = new TestSystem(redis, mkdtempSync(join(tmpdir(), "expert-router-e2e-")), options);
     try {
       await system.startAll();
@@ -56,6 +58,12 @@ export class TestSystem {
       throw error;
     }
     return system;
+  }
+
+  /** The Redis that the system started. */
+  get redis(): TestRedis {
+    if (this.ownRedis === undefined) throw new Error("the system uses a Redis of somebody else");
+    return this.ownRedis;
   }
 
   /** Address of the first ingress. */
@@ -127,13 +135,13 @@ export class TestSystem {
       ({ process }) => process,
     );
     await Promise.all(children.map((child) => child.end()));
-    await this.redis.stop();
+    await this.ownRedis?.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   private get env(): Record<string, string> {
     return {
-      REDIS_URL: this.redis.url,
+      REDIS_URL: this.options.redisUrl ?? this.redis.url,
       EXPERT_ROUTER_CONFIG: this.configPath,
       EXPERT_ROUTER_DATA_DIR: join(this.folder, "data"),
       ...this.options.env,
