@@ -165,3 +165,12 @@ describe("a follower that was given what is lost", () => {
     expect(await sink.ended()).toMatchObject({ text: "whole", restarts: 1 });
   });
 });
+
+it("a record whose expiry never arrived has a log all the same", async () => {
+  const request = record();
+  await log.store.create(request);
+  await log.redis.persist(redisKeys.meta(request.id));
+  const { writer } = await log.open(request.id);
+  writer.append("here");
+  expect(await writer.close(completed)).toBe("closed");
+});

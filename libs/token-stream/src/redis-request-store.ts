@@ -6,7 +6,7 @@ import {
   type RequestState,
   type Terminal,
 } from "@expert-router/contracts";
-import type { RedisClient } from "@expert-router/redis";
+import { isCluster, type RedisClient } from "@expert-router/redis";
 import { encodeTime } from "ulid";
 import { fromRequestHash, stateFields, toRequestHash } from "./request-hash.js";
 import { closeScript } from "./scripts.js";
@@ -32,10 +32,10 @@ export class RedisRequestStore implements RequestStore {
     const ttlMs = Math.max(0, (record.deadlineAtMs ?? 0) - record.createdAtMs) + unfinishedTtlMs[record.kind];
     // Written at once and in this order; a pipeline would copy every script that hangs on the connection.
     const key = redisKeys.meta(record.id);
-    const writes: Promise<unknown>[] = [
-      this.redis.hset(key, toRequestHash(record, liveChannel)),
-      this.redis.pexpire(key, ttlMs),
-    ];
+    const written = this.redis.hset(key, toRequestHash(record, liveChannel));
+    // Commands that a cluster makes the client send again come in any order.
+    if (isCluster(this.redis)) await written;
+    const writes: Promise<unknown>[] = [written, this.redis.pexpire(key, ttlMs)];
     if (record.kind === "job") {
       const index = redisKeys.jobIndex(record.tenant);
       const keptMs = ttlMs + this.options.retention.jobsMs;

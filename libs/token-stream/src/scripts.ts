@@ -52,7 +52,8 @@ local attempt = redis.call('HINCRBY', meta, 'attempts', 1)
 redis.call('HSET', meta, 'status', 'in_progress', 'worker', ARGV[2])
 redis.call('HSETNX', meta, 'startedAtMs', ARGV[4])
 redis.call('XADD', log, epoch .. '-0', 'o', mode, 'p', ARGV[5], 'b', before .. ' ' .. before_pen)
-redis.call('PEXPIRE', log, redis.call('PTTL', meta))
+local ttl = redis.call('PTTL', meta)
+if ttl > 0 then redis.call('PEXPIRE', log, ttl) end
 if mode == 'restart' then redis.call('HSET', meta, 'base', epoch) end
 local live = redis.call('HGET', meta, 'live') or ''
 if epoch > 1 then
