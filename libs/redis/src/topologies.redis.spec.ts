@@ -32,8 +32,12 @@ async function connected(url: string) {
 
 const count = new LuaScript("return redis.call('INCR', KEYS[1])");
 
-/** Kills who serves `{a}`, by `kill`, and follows what each kind of connection makes of it until `promoted`. */
-async function surviveLossOf(url: string, kill: () => void, promoted: () => Promise<void>): Promise<void> {
+/** Has who serves `{a}` killed and follows what each kind of connection makes of it. Answers what the subscriber heard. */
+async function surviveLossOf(
+  url: string,
+  kill: () => void,
+  promoted: () => Promise<void>,
+): Promise<string[]> {
   const { waiting, failFast, subscriber, heard } = await connected(url);
   expect(await count.run(waiting, ["{a}:n"], [])).toBe(1);
   await waiting.publish("news", "before");
@@ -59,6 +63,7 @@ async function surviveLossOf(url: string, kill: () => void, promoted: () => Prom
   await waitFor("the subscriber", () => subscriber.status === "ready", { timeoutMs: 10_000 });
   await waiting.publish("news", "after");
   await waitFor("the second message", () => heard.includes("after"));
+  return heard;
 }
 
 describe("a Sentinel trio whose master is killed", () => {
@@ -66,11 +71,12 @@ describe("a Sentinel trio whose master is killed", () => {
     const sentinel = await startSentinel();
     servers = sentinel;
     const master = await sentinel.masterPort();
-    await surviveLossOf(
+    const heard = await surviveLossOf(
       sentinel.url,
       () => sentinel.kill(master, "SIGKILL"),
       () => sentinel.whenPromoted(master),
     );
+    expect(heard).toEqual(["before", "after"]);
   }, 60_000);
 
   it("is left by connections whose master froze, and the demoted one takes nothing", async () => {
@@ -92,11 +98,12 @@ describe("a cluster", () => {
     const cluster = await startCluster();
     servers = cluster;
     const node = await cluster.portOf("{a}");
-    await surviveLossOf(
+    const heard = await surviveLossOf(
       cluster.url,
       () => cluster.kill(node, "SIGKILL"),
       () => cluster.whenPromoted("{a}", node),
     );
+    expect(heard).toEqual(["before", "after"]);
   }, 60_000);
 
   it("hears a subscriber again whose node is killed", async () => {
@@ -119,5 +126,6 @@ describe("a cluster", () => {
       },
       { timeoutMs: 10_000 },
     );
+    expect(heard).toContain("again");
   }, 60_000);
 });
