@@ -22,6 +22,8 @@ export interface TestSystemOptions {
   readonly fsync?: "always" | "everysec" | "no";
   /** Further keys of every expert's engine in expert-router.yaml. */
   readonly engine?: Record<string, unknown>;
+  /** The Redis to use, instead of one that the system starts and stops. */
+  readonly redisUrl?: string;
   readonly env?: Record<string, string>;
   /** Further keys of expert-router.yaml. */
   readonly config?: Record<string, unknown>;
@@ -46,14 +48,17 @@ export class TestSystem {
   private readonly simulators: TestEngine[] = [];
 
   private constructor(
-    readonly redis: TestRedis,
+    private readonly ownRedis: TestRedis | undefined,
     private readonly folder: string,
     private readonly options: TestSystemOptions,
   ) {}
 
   static async start(options: TestSystemOptions = {}): Promise<TestSystem> {
-    const { fsync = "everysec" } = options;
-    const redis = await startRedis({ durable: true, args: ["--appendfsync", fsync] });
+    const { fsync = "everysec", redisUrl } = options;
+    const redis =
+      redisUrl === undefined
+        ? await startRedis({ durable: true, args: ["--appendfsync", fsync] })
+        : undefined;
     const system = new TestSystem(redis, mkdtempSync(join(tmpdir(), "expert-router-e2e-")), options);
     try {
       await system.startAll();
@@ -62,6 +67,12 @@ export class TestSystem {
       throw error;
     }
     return system;
+  }
+
+  /** The Redis that the system started. */
+  get redis(): TestRedis {
+    if (this.ownRedis === undefined) throw new Error("the system uses a Redis of somebody else");
+    return this.ownRedis;
   }
 
   /** Address of the first ingress. */
@@ -163,13 +174,13 @@ export class TestSystem {
   async stop(): Promise<void> {
     const children = [...this.ingresses, ...this.workers, ...this.simulators].map(({ process }) => process);
     await Promise.all(children.map((child) => child.end()));
-    await this.redis.stop();
+    await this.ownRedis?.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   private get env(): Record<string, string> {
     return {
-      REDIS_URL: this.redis.url,
+      REDIS_URL: this.options.redisUrl ?? this.redis.url,
       EXPERT_ROUTER_CONFIG: this.configPath,
       EXPERT_ROUTER_DATA_DIR: join(this.folder, "data"),
       ...this.options.env,

@@ -1,14 +1,11 @@
-import { Redis } from "ioredis";
+import { connectRedis, type RedisClient } from "@expert-router/redis";
 
 /** A connection for one command: it neither waits for a Redis that is away nor tries again. Not connected yet. */
-export function briefRedis(url: string, timeoutMs = 5_000): Redis {
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    connectTimeout: timeoutMs,
-    commandTimeout: timeoutMs,
-    retryStrategy: () => null,
+export function briefRedis(url: string, timeoutMs?: number): RedisClient {
+  return connectRedis(url, {
+    mode: "brief",
+    name: "expert-router-command",
+    onError: () => undefined,
+    ...(timeoutMs !== undefined && { timeoutMs }),
   });
-  // Without a listener a refused connection would end the process; `connect` rejects with it as well.
-  redis.on("error", () => undefined);
-  return redis;
 }

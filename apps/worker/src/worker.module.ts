@@ -2,7 +2,12 @@ import { newWorkerId } from "@expert-router/contracts";
 import type { WorkerSettings } from "@expert-router/config";
 import { createEngine, type InferenceEngine } from "@expert-router/engine";
 import { BullmqExpertConsumer, BullmqExpertQueue, RedisWorkerRegistry } from "@expert-router/queue";
-import { connectRedis } from "@expert-router/redis";
+import {
+  connectRedis,
+  connectSubscriber,
+  type ConnectionOptions,
+  type RedisClient,
+} from "@expert-router/redis";
 import { createLogger, createMetrics, type Logger, type Metrics } from "@expert-router/telemetry";
 import {
   RedisDeadLetters,
@@ -11,7 +16,6 @@ import {
   RedisTokenPublisher,
 } from "@expert-router/token-stream";
 import { Module, type DynamicModule, type FactoryProvider } from "@nestjs/common";
-import type { Redis } from "ioredis";
 import { AbsentFollowers } from "./absent-followers.js";
 import { EngineCircuit } from "./engine-circuit.js";
 import { JobRunner } from "./job-runner.js";
@@ -41,25 +45,32 @@ export class WorkerModule {
           createLogger({ name: "worker", level: settings.logLevel }).child({ expert: expert.id }),
         ),
         provide(METRICS, [], () => createMetrics()),
-        provide(REDIS, [LOGGER], (logger: Logger) => connection(settings, "commands", logger)),
-        provide(SUBSCRIBER, [LOGGER], (logger: Logger) => connection(settings, "control", logger)),
+        provide(REDIS, [LOGGER], (logger: Logger) =>
+          connectRedis(settings.redisUrl, {
+            mode: "wait",
+            ...connectionOptions(settings, "commands", logger),
+          }),
+        ),
+        provide(SUBSCRIBER, [LOGGER], (logger: Logger) =>
+          connectSubscriber(settings.redisUrl, connectionOptions(settings, "control", logger)),
+        ),
         provide(ENGINE, [], () =>
           createEngine({ ...expert.engine, maxConnections: expert.engine.concurrency }),
         ),
         provide(
           RedisTokenPublisher,
           [REDIS],
-          (redis: Redis) => new RedisTokenPublisher(redis, { retention: retentionOf(system) }),
+          (redis: RedisClient) => new RedisTokenPublisher(redis, { retention: retentionOf(system) }),
         ),
         provide(
           RedisDeadLetters,
           [REDIS],
-          (redis: Redis) => new RedisDeadLetters(redis, { keptMs: system.retention.deadS * 1_000 }),
+          (redis: RedisClient) => new RedisDeadLetters(redis, { keptMs: system.retention.deadS * 1_000 }),
         ),
         provide(
           BullmqExpertConsumer,
           [REDIS, WORKER_ID, LOGGER],
-          (redis: Redis, workerId: string, logger: Logger) =>
+          (redis: RedisClient, workerId: string, logger: Logger) =>
             new BullmqExpertConsumer({
               expert: expert.id,
               redis,
@@ -68,11 +79,13 @@ export class WorkerModule {
               onError: (error) => logger.warn({ err: error }, "the queue reported an error"),
             }),
         ),
-        provide(BullmqExpertQueue, [REDIS], (redis: Redis) => BullmqExpertQueue.create(expert.id, redis)),
+        provide(BullmqExpertQueue, [REDIS], (redis: RedisClient) =>
+          BullmqExpertQueue.create(expert.id, redis),
+        ),
         provide(
           RedisWorkerRegistry,
           [REDIS, BullmqExpertQueue],
-          (redis: Redis, queue: BullmqExpertQueue) =>
+          (redis: RedisClient, queue: BullmqExpertQueue) =>
             new RedisWorkerRegistry(redis, {
               handBack: (_expert, workerId) => queue.handBackJobsOf(workerId),
             }),
@@ -80,7 +93,7 @@ export class WorkerModule {
         provide(
           AbsentFollowers,
           [REDIS, LOGGER],
-          (redis: Redis, logger: Logger) =>
+          (redis: RedisClient, logger: Logger) =>
             new AbsentFollowers(new RedisFollowerRegistry(redis), (error) =>
               logger.warn({ err: error }, "it cannot be told who listens"),
             ),
@@ -88,7 +101,7 @@ export class WorkerModule {
         provide(
           RedisStoredBytes,
           [REDIS],
-          (redis: Redis) => new RedisStoredBytes(redis, retentionOf(system)),
+          (redis: RedisClient) => new RedisStoredBytes(redis, retentionOf(system)),
         ),
         provide(
           JobRunner,
@@ -141,12 +154,15 @@ export class WorkerModule {
   }
 }
 
-function connection(settings: WorkerSettings, purpose: string, logger: Logger): Redis {
-  return connectRedis(settings.redisUrl, {
-    mode: "wait",
+function connectionOptions(
+  settings: WorkerSettings,
+  purpose: string,
+  logger: Logger,
+): Omit<ConnectionOptions, "mode"> {
+  return {
     name: `expert-router-worker-${settings.expert.id}-${purpose}`,
     onError: (error) => logger.warn({ err: error, purpose }, "the Redis connection failed"),
-  });
+  };
 }
 
 function retentionOf(system: WorkerSettings["system"]): { syncMs: number; jobsMs: number } {

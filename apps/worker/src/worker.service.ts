@@ -3,7 +3,7 @@ import type { WorkerSettings } from "@expert-router/config";
 import type { InferenceEngine } from "@expert-router/engine";
 import type { Lifecycle } from "@expert-router/lifecycle";
 import { BullmqExpertConsumer, BullmqExpertQueue, RedisWorkerRegistry } from "@expert-router/queue";
-import { awaitReady } from "@expert-router/redis";
+import { awaitReady, type RedisClient } from "@expert-router/redis";
 import type { Logger, Metrics } from "@expert-router/telemetry";
 import { RedisStoredBytes, RedisTokenPublisher } from "@expert-router/token-stream";
 import { Inject, Injectable } from "@nestjs/common";
@@ -44,7 +44,7 @@ export class WorkerService {
     @Inject(WORKER_ID) private readonly workerId: string,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(METRICS) readonly metrics: Metrics,
-    @Inject(REDIS) private readonly redis: Redis,
+    @Inject(REDIS) private readonly redis: RedisClient,
     @Inject(SUBSCRIBER) private readonly subscriber: Redis,
     @Inject(ENGINE) private readonly engine: InferenceEngine,
     private readonly publisher: RedisTokenPublisher,

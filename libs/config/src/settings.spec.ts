@@ -64,7 +64,7 @@ describe("readIngressSettings", () => {
     expect(() => readIngressSettings(broken)).toThrow(
       expect.objectContaining({
         problems: [
-          "REDIS_URL: expected a URL that begins with redis:// or rediss://",
+          "REDIS_URL: expected a URL that begins with redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster:// or rediss+cluster://",
           "LOG_LEVEL: expected one of fatal, error, warn, info, debug, trace, silent, not 'loud'",
           "PORT: expected a whole number from 0 to 65535, not 'eighty'",
           "there is no such file; EXPERT_ROUTER_CONFIG names the file to use",
@@ -128,12 +128,14 @@ describe("masked", () => {
       masked({
         apiKeys: ["k1", "k2"],
         redisUrl: "rediss://user:p:a@s@host:6379/0",
+        sentinelUrl: "redis+sentinel://:p@ss@s1:26379,s2:26379/mymaster",
         experts: [{ engine: { apiKey: "k3", url: "http://h" } }],
       }),
     );
     expect(JSON.parse(text)).toEqual({
       apiKeys: ["***", "***"],
       redisUrl: "rediss://user:***@host:6379/0",
+      sentinelUrl: "redis+sentinel://:***@s1:26379,s2:26379/mymaster",
       experts: [{ engine: { apiKey: "***", url: "http://h" } }],
     });
   });

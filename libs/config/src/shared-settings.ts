@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { parseRedisUrl, RedisUrlError } from "@expert-router/contracts";
 import { logLevels, type EnvironmentReader, type LogLevel } from "./environment.js";
 import { loadSystemConfig, type LoadOptions, type SystemConfig } from "./system-config.js";
 
@@ -30,7 +31,17 @@ export function readLogLevel(reader: EnvironmentReader): LogLevel {
 
 /** `REDIS_URL`, if set. */
 export function readRedisUrl(reader: EnvironmentReader): string | undefined {
-  return reader.url("REDIS_URL", ["redis:", "rediss:"]);
+  const url = reader.text("REDIS_URL");
+  if (url === undefined) return undefined;
+  try {
+    parseRedisUrl(url);
+    return url;
+  } catch (error) {
+    if (!(error instanceof RedisUrlError)) throw error;
+    // The value itself is not repeated: it may hold a password.
+    reader.problems.push(`REDIS_URL: ${error.message}`);
+    return undefined;
+  }
 }
 
 /** The file that `EXPERT_ROUTER_CONFIG` names; undefined if it has problems, which are then in the reader. */

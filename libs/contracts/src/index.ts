@@ -8,6 +8,7 @@ export * from "./engine-kinds.js";
 export * from "./errors.js";
 export * from "./ids.js";
 export * from "./redis-keys.js";
+export * from "./redis-url.js";
 export * from "./requests.js";
 export * from "./router-deployment.js";
 export * from "./token-events.js";

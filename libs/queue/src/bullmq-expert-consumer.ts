@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { bullmqPrefix, expertQueueName, isRequestId } from "@expert-router/contracts";
+import { isCluster, type RedisClient } from "@expert-router/redis";
 import { Worker, type Job } from "bullmq";
-import type { Redis } from "ioredis";
 import type { ExpertConsumer, JobOutcome, TakenJob } from "./expert-queue.js";
 import { LostFetches } from "./lost-fetches.js";
 import { priorityClassOf } from "./priorities.js";
@@ -9,7 +10,7 @@ import { priorityClassOf } from "./priorities.js";
 export interface ConsumerOptions {
   readonly expert: string;
   /** A connection that waits for Redis; BullMQ opens a second one from it to block on. */
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   /** Begins the lock token of every job taken, so that another process can hand them back. */
   readonly workerId: string;
   /** Jobs in flight at most. */
@@ -22,6 +23,9 @@ export interface ConsumerOptions {
 /** Longest sleep of an idle worker, in s; also the longest that {@link BullmqExpertConsumer.stopPulling} takes. */
 const drainDelayS = 1;
 const retryFetchMs = 250;
+/** A blocking fetch in a cluster that takes longer is not relied on; jobs are looked for this often instead. */
+const maxBlockedMs = 2_500;
+const pollMs = 100;
 const retryJobMs = 1_000;
 const lockLostError = new Error("the queue gave the job to another worker");
 const maxFetchesAtOnce = 64;
@@ -52,6 +56,8 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   private loop: Promise<void> | undefined;
   private lockTimer: NodeJS.Timeout | undefined;
   private roomWaiter: (() => void) | undefined;
+  /** The fetch that waits on the blocking connection of a cluster. */
+  private blocked: Promise<boolean> | undefined;
   private readonly idleWaiters: (() => void)[] = [];
 
   constructor(private readonly options: ConsumerOptions) {
@@ -117,12 +123,29 @@ export class BullmqExpertConsumer implements ExpertConsumer {
         continue;
       }
       try {
-        if (await this.takeOne(work, { block: true })) await this.takeBurst(work);
+        if (await this.takeNext(work)) await this.takeBurst(work);
       } catch (error) {
         this.options.onError(error as Error);
         await new Promise((resolve) => setTimeout(resolve, retryFetchMs));
       }
     }
+  }
+
+  /**
+   * Sleeps until there is a job and takes it. In a cluster, the blocking connection can stay without an answer for good after a
+   * failover; then jobs are fetched without it.
+   */
+  private async takeNext(work: Work): Promise<boolean> {
+    if (!isCluster(this.options.redis)) return this.takeOne(work, { block: true });
+    if (this.blocked === undefined) {
+      const blocked = this.takeOne(work, { block: true }).finally(() => (this.blocked = undefined));
+      this.blocked = blocked;
+      blocked.catch(() => undefined); // Heard of below, unless it comes too late to matter.
+      const found = await Promise.race([blocked, sleep(maxBlockedMs, undefined, { ref: false })]);
+      if (found !== undefined) return found;
+    }
+    await sleep(pollMs);
+    return this.takeOne(work, { block: false });
   }
 
   /**

@@ -1,21 +1,22 @@
 import { newRequestId, type RequestId } from "@expert-router/contracts";
-import { startRedis, waitFor, type TestRedis } from "@expert-router/testing";
-import { Redis } from "ioredis";
+import { connectRedis, type RedisClient } from "@expert-router/redis";
+import { waitFor } from "@expert-router/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { BullmqExpertConsumer } from "./bullmq-expert-consumer.js";
 import { BullmqExpertQueue } from "./bullmq-expert-queue.js";
 import type { JobOutcome, TakenJob } from "./expert-queue.js";
+import { queueServers } from "./testing/queue-servers.js";
 
-let server: TestRedis;
-let redis: Redis;
+let server: { readonly url: string; stop(): Promise<void> };
+let redis: RedisClient;
 let queue: BullmqExpertQueue;
 let consumers: BullmqExpertConsumer[] = [];
 let expert: string;
 let experts = 0;
 
 beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url, { maxRetriesPerRequest: null });
+  server = await queueServers.start();
+  redis = connectRedis(server.url, { mode: "wait", name: "queue-spec", onError: () => undefined });
 });
 afterAll(async () => {
   redis.disconnect();

@@ -1,6 +1,6 @@
 import { bullmqPrefix, expertQueueName, type PriorityClass, type RequestId } from "@expert-router/contracts";
+import type { RedisClient } from "@expert-router/redis";
 import { Job, Queue, type DefaultJobOptions } from "bullmq";
-import type { Redis } from "ioredis";
 import type { ExpertQueue, QueuedJob } from "./expert-queue.js";
 import { bullmqPriorities } from "./priorities.js";
 
@@ -27,11 +27,11 @@ export class BullmqExpertQueue implements ExpertQueue {
   constructor(
     readonly expert: string,
     private readonly queue: Queue,
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
   ) {}
 
   /** A queue with a BullMQ `Queue` of its own on `redis`, for processes without a container. */
-  static create(expert: string, redis: Redis): BullmqExpertQueue {
+  static create(expert: string, redis: RedisClient): BullmqExpertQueue {
     const queue = new Queue(expertQueueName(expert), { connection: redis, ...bullmqQueueSettings });
     queue.on("error", () => undefined); // The connection's owner hears its errors.
     return new BullmqExpertQueue(expert, queue, redis);

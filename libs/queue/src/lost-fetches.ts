@@ -1,5 +1,5 @@
+import type { RedisClient } from "@expert-router/redis";
 import { Job, type Worker } from "bullmq";
-import type { Redis } from "ioredis";
 
 /** What a consumer knows of its own. */
 export interface ConsumerView {
@@ -23,7 +23,7 @@ export class LostFetches {
   constructor(
     private readonly worker: Worker,
     private readonly options: {
-      readonly redis: Redis;
+      readonly redis: RedisClient;
       readonly workerId: string;
       readonly onError: (error: Error) => void;
     },

@@ -1,6 +1,5 @@
 import { redisKeys, type WorkerReport } from "@expert-router/contracts";
-import { LuaScript } from "@expert-router/redis";
-import type { Redis } from "ioredis";
+import { LuaScript, type RedisClient } from "@expert-router/redis";
 import type { WorkerRegistry } from "./expert-queue.js";
 
 const presencePrefix = redisKeys.presenceChannel("");
@@ -18,7 +17,8 @@ const beatScript = new LuaScript(`${shared}
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('ZADD', KEYS[2], now, ARGV[1])
 redis.call('HDEL', KEYS[4], ARGV[1])
-if present(ARGV[1]) then redis.call('HSET', KEYS[3], ARGV[1], serverRun()) end
+if present(ARGV[1]) then redis.call('HSET', KEYS[3], ARGV[1], serverRun())
+else redis.call('HDEL', KEYS[3], ARGV[1]) end
 return 1
 `);
 
@@ -64,7 +64,7 @@ export interface WorkerRegistryOptions {
 /** {@link WorkerRegistry} in Redis. */
 export class RedisWorkerRegistry implements WorkerRegistry {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly options: WorkerRegistryOptions,
   ) {}
 

@@ -18,6 +18,8 @@ export interface RedisServerOptions {
   readonly detached?: boolean;
   /** More arguments, as `["--cluster-enabled", "yes"]`. */
   readonly args?: readonly string[];
+  /** It is a Sentinel, with this file, which it changes; for tests. */
+  readonly sentinelConfig?: string;
 }
 
 /** A running Redis. */
@@ -72,7 +74,12 @@ function launch(options: RedisServerOptions, port: number): RedisServer {
   };
 }
 
-function serverArgs({ folder, durable, args = [] }: RedisServerOptions, port: number): string[] {
+function serverArgs(
+  { folder, durable, args = [], sentinelConfig }: RedisServerOptions,
+  port: number,
+): string[] {
+  if (sentinelConfig !== undefined)
+    return [sentinelConfig, "--sentinel", "--port", String(port), "--bind", "127.0.0.1"];
   return [
     ...["--port", String(port), "--bind", "127.0.0.1", "--protected-mode", "yes"],
     ...["--dir", folder, "--daemonize", "no", "--save", ""],

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Redis } from "ioredis";
+import { isCluster, type RedisClient } from "./connect.js";
 
 /** A Lua script, sent by its hash once the connection has seen it run, and by its text before that. */
 export class LuaScript {
@@ -8,7 +8,7 @@ export class LuaScript {
    * Connections on which the server is known to have the script. A hash that the server does not know would have to be
    * followed by the text, behind commands that were sent meanwhile; so a new connection begins with the text.
    */
-  private readonly knownOn = new WeakSet<Redis>();
+  private readonly knownOn = new WeakSet<RedisClient>();
 
   constructor(private readonly text: string) {
     this.sha = createHash("sha1").update(text).digest("hex");
@@ -16,10 +16,15 @@ export class LuaScript {
 
   /**
    * Runs the script, in the order of the calls on this connection; only after a `SCRIPT FLUSH` by somebody else one call
-   * can come late. All `keys` must share a hash tag.
+   * can come late, and on a cluster, where each node learns the script from its first call. All `keys` must share a hash
+   * tag.
    */
-  async run(redis: Redis, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    if (!this.knownOn.has(redis)) {
+  async run(
+    redis: RedisClient,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    if (!isCluster(redis) && !this.knownOn.has(redis)) {
       const reply = await redis.eval(this.text, keys.length, ...keys, ...args);
       this.knownOn.add(redis);
       // A server that comes back may have forgotten it.

@@ -7,8 +7,7 @@ import {
   type RouterDeployment,
   type RouterReplica,
 } from "@expert-router/contracts";
-import { LuaScript } from "@expert-router/redis";
-import type { Redis } from "ioredis";
+import { LuaScript, type RedisClient } from "@expert-router/redis";
 
 /** KEYS: deployment. ARGV: revision seen, plan, channel. Answers 1, or 0 if the revision is another one by now. */
 const changeScript = new LuaScript(`
@@ -46,7 +45,7 @@ const replicaKeys = [redisKeys.routerReplicas, redisKeys.routerReplicaBeats];
 /** The deployment of the router and the reports of those who serve it, in Redis. */
 export class RedisDeploymentStore {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly options: { readonly patienceMs?: number } = {},
   ) {}
 

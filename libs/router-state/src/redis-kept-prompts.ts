@@ -1,6 +1,5 @@
 import { keptPromptSchema, redisKeys, type KeptPrompt } from "@expert-router/contracts";
-import { LuaScript } from "@expert-router/redis";
-import type { Redis } from "ioredis";
+import { LuaScript, type RedisClient } from "@expert-router/redis";
 
 /** Bounds of what is kept. */
 export interface KeptPromptsBounds {
@@ -28,7 +27,7 @@ return redis.call('XLEN', KEYS[1])
 
 /** Live prompts for retraining, in Redis: the newest of a sample, each for a number of days. */
 export class RedisKeptPrompts {
-  constructor(private readonly redis: Redis) {}
+  constructor(private readonly redis: RedisClient) {}
 
   /** Keeps one more; what is too many or too old goes. Answers how many there are. */
   async add(prompt: KeptPrompt, bounds: KeptPromptsBounds): Promise<number> {

@@ -1,19 +1,23 @@
 import { basePlan, redisKeys, type KeptPrompt, type RouterReplica } from "@expert-router/contracts";
-import { startRedis, type TestRedis } from "@expert-router/testing";
-import { Redis } from "ioredis";
+import { connectRedis, connectSubscriber, isCluster, type RedisClient } from "@expert-router/redis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { deploy } from "./deployment-steps.js";
 import { RedisDeploymentStore } from "./redis-deployment-store.js";
 import { RedisKeptPrompts } from "./redis-kept-prompts.js";
 import { rollOut } from "./roll-out.js";
+import { stateServers } from "./testing/state-servers.js";
 
-let server: TestRedis;
-let redis: Redis;
+let server: { readonly url: string; stop(): Promise<void> };
+let redis: RedisClient;
+const onError = (): void => undefined;
 beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
+  server = await stateServers.start();
+  redis = connectRedis(server.url, { mode: "wait", name: "state-spec", onError });
 });
-beforeEach(() => redis.flushall());
+beforeEach(async () => {
+  const servers = isCluster(redis) ? redis.nodes("master") : [redis];
+  await Promise.all(servers.map((one) => one.flushall()));
+});
 afterAll(async () => {
   redis.disconnect();
   await server.stop();
@@ -41,7 +45,7 @@ const refusal = {
 describe("RedisDeploymentStore", () => {
   it("lets one of two concurrent changes through, and tells all who listen", async () => {
     const store = new RedisDeploymentStore(redis);
-    const listener = new Redis(server.url);
+    const listener = connectSubscriber(server.url, { name: "listener", onError });
     const heard: string[] = [];
     await listener.subscribe(redisKeys.routerChannel);
     listener.on("message", (_channel, message) => void heard.push(message));

@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { findRedisBinary, startRedisServer, type RedisServer } from "@expert-router/redis-server";
+import type { RedisServer } from "@expert-router/redis-server";
+import { TestServers } from "./test-servers.js";
 
 export interface TestRedisOptions {
   /** Writes survive {@link TestRedis.restart}. */
@@ -23,27 +21,12 @@ export interface TestRedis {
   stop(): Promise<void>;
 }
 
-const living = new Set<RedisServer>();
-let endsThemAtExit = false;
-
 /** Starts a Redis on a free port in a folder of its own. */
 export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
-  const binary = findRedisBinary();
-  if (binary === undefined)
-    throw new Error("no redis-server on the PATH; `npm test` installs one where it can");
-  const folder = mkdtempSync(join(tmpdir(), "expert-router-test-redis-"));
+  const servers = new TestServers();
   const { durable = false, args = [] } = options;
-  const start = async (port?: number): Promise<RedisServer> => {
-    const started = await startRedisServer({
-      binary,
-      folder,
-      durable,
-      args,
-      ...(port !== undefined && { port }),
-    });
-    endWithThisProcess(started);
-    return started;
-  };
+  const start = (port?: number): Promise<RedisServer> =>
+    servers.start("", { durable, args, ...(port !== undefined && { port }) });
   let server = await start();
   const { url, port } = server;
   return {
@@ -58,21 +41,6 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
       await server.exited;
       server = await start(port);
     },
-    stop: async () => {
-      server.kill("SIGKILL");
-      await server.exited;
-      rmSync(folder, { recursive: true, force: true });
-    },
+    stop: () => servers.stop(),
   };
-}
-
-/** A test run that is cut short must leave no Redis behind. */
-function endWithThisProcess(server: RedisServer): void {
-  living.add(server);
-  void server.exited.then(() => living.delete(server));
-  if (endsThemAtExit) return;
-  endsThemAtExit = true;
-  process.on("exit", () => {
-    for (const each of living) each.kill("SIGKILL");
-  });
 }

@@ -5,30 +5,44 @@ import {
   type Position,
   type Terminal,
 } from "@expert-router/contracts";
+import { parseMark, type LogMark } from "./live-frames.js";
 
 /** An entry of a token log, read. `position` of deltas is that of the last one in the entry. */
 export type LogEntry =
   | {
       readonly type: "opening";
       readonly position: Position;
+      readonly pen: string | undefined;
       readonly mode: AttemptMode;
-      /** The last position before it; unset in one that stands for an attempt which Redis lost. */
-      readonly before: Position | undefined;
+      /** Where the log ended before. */
+      readonly before: LogMark | undefined;
     }
-  | { readonly type: "deltas"; readonly position: Position; readonly deltas: readonly Delta[] }
-  | { readonly type: "terminal"; readonly position: Position; readonly terminal: Terminal };
+  | {
+      readonly type: "deltas";
+      readonly position: Position;
+      readonly pen: string | undefined;
+      readonly deltas: readonly Delta[];
+    }
+  | {
+      readonly type: "terminal";
+      readonly position: Position;
+      readonly terminal: Terminal;
+      /** Where the log ended before. */
+      readonly last: LogMark | undefined;
+    };
 
 /** Reads an entry as `XRANGE` gives it. Throws on one that this system did not write. */
 export function parseLogEntry(id: string, fields: readonly string[]): LogEntry {
   const position = parsePosition(id);
-  const [kind, value] = fields;
+  const [kind, value, , pen, , more] = fields;
   if (position !== undefined && value !== undefined) {
-    if (kind === "d") return { type: "deltas", position, deltas: JSON.parse(value) as Delta[] };
-    if (kind === "o") {
-      const before = fields[2] === "b" ? parsePosition(fields[3] ?? "") : undefined;
-      return { type: "opening", position, mode: value as AttemptMode, before };
+    if (kind === "d") return { type: "deltas", position, pen, deltas: JSON.parse(value) as Delta[] };
+    if (kind === "o")
+      return { type: "opening", position, pen, mode: value as AttemptMode, before: parseMark(more ?? "") };
+    if (kind === "t") {
+      const last = parseMark(`${more ?? ""} ${pen ?? "-"}`);
+      return { type: "terminal", position, terminal: JSON.parse(value) as Terminal, last };
     }
-    if (kind === "t") return { type: "terminal", position, terminal: JSON.parse(value) as Terminal };
   }
   throw new Error(`a token log holds an entry of unknown form: ${id}`);
 }

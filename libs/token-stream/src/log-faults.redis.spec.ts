@@ -2,7 +2,7 @@ import { describe, expect, it, beforeAll, afterAll } from "vitest";
 import { redisKeys, type RequestId } from "@expert-router/contracts";
 import { waitFor } from "@expert-router/testing";
 import { completed, record, Recorder, startLog, type LogFixture } from "./testing/log-fixture.js";
-import { LogWriteFailed } from "./token-log.js";
+import { LogWriteFailed, type AttemptWriter } from "./token-log.js";
 
 let log: LogFixture;
 beforeAll(async () => {
@@ -17,7 +17,8 @@ describe("the fence", () => {
     const sink = new Recorder();
     follower.follow(request.id, sink, { owner: true });
     await log.store.create(request, follower.channel);
-    const zombie = (await log.open(request.id)).writer;
+    const options = { workerId: "wrk_2", continues: ["/v1/chat/completions"] } as const;
+    const zombie = (await log.newPublisher().open(request.id, options)).writer as AttemptWriter;
     zombie.append("one ");
     await waitFor("the first delta", () => sink.deltas_.length === 1);
     const second = await log.open(request.id);
@@ -69,7 +70,9 @@ describe("the fence", () => {
     await log.store.create(request);
     const { writer } = await log.open(request.id);
     // The client library sends a command again when its reply was lost: Redis has the entry already.
-    await log.redis.xadd(redisKeys.log(request.id), "1-1", "d", JSON.stringify(["once"]));
+    const key = redisKeys.log(request.id);
+    const [[, opening]] = (await log.redis.xrange(key, "1-0", "1-0")) as [[string, string[]]];
+    await log.redis.xadd(key, "1-1", "d", JSON.stringify(["once"]), "p", opening[3] as string);
     writer.append("once");
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(writer.signal.aborted).toBe(false);
@@ -94,10 +97,10 @@ describe("a Redis that refuses or forgets", () => {
     const { writer } = await log.open(request.id);
     writer.append("one ");
     await waitFor("the first entry", async () => (await log.redis.xlen(redisKeys.log(request.id))) === 2);
-    await log.redis.config("SET", "maxmemory", "1");
+    await log.onEveryServer((server) => server.config("SET", "maxmemory", "1"));
     writer.append("lost");
     await waitFor("the abort", () => writer.signal.aborted);
-    await log.redis.config("SET", "maxmemory", "0");
+    await log.onEveryServer((server) => server.config("SET", "maxmemory", "0"));
     expect(writer.signal.reason).toBeInstanceOf(LogWriteFailed);
     await expect(writer.close(completed)).rejects.toBeInstanceOf(LogWriteFailed);
     const second = await log.open(request.id);
@@ -113,7 +116,7 @@ describe("a Redis that refuses or forgets", () => {
     const warm = (await log.open(other.id)).writer;
     warm.append("warm");
     await warm.close(completed);
-    await log.redis.script("FLUSH");
+    await log.onEveryServer((server) => server.script("FLUSH"));
     // The close script is known again before the append script is.
     await log.store.close(other.id, { status: "cancelled" });
     writer.append("first ");

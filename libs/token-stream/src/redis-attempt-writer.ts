@@ -1,23 +1,22 @@
-import {
-  redisKeys,
-  type Delta,
-  type Position,
-  type RequestId,
-  type Terminal,
-} from "@expert-router/contracts";
-import type { Redis } from "ioredis";
+import { redisKeys, type Delta, type RequestId, type Terminal } from "@expert-router/contracts";
+import type { RedisClient } from "@expert-router/redis";
 import { closeArguments, type Retention } from "./redis-request-store.js";
 import { closeScript } from "./scripts.js";
 import { LogWriteFailed, type AttemptWriter } from "./token-log.js";
 
 /** Deltas that may wait for a flush before the engine is asked to hold on. */
 const maxPending = 1_024;
+/** Written deltas that an attempt still holds, for a Redis that comes back without its last ones. */
+const maxHeld = 1_024;
+/** A log that ends elsewhere each time it is looked at does not settle. */
+const maxCloseTries = 4;
 
 /** Pending deltas, taken to be written as one log entry. */
 export interface TakenEntry {
   readonly epoch: number;
   readonly firstSeq: number;
   readonly lastSeq: number;
+  readonly deltas: readonly Delta[];
   /** Of the entry, `<epoch>-<last seq>`. */
   readonly id: string;
   readonly json: string;
@@ -40,17 +39,19 @@ export class RedisAttemptWriter implements AttemptWriter {
   readonly logKey: string;
   private readonly aborter = new AbortController();
   private pending: Delta[] = [];
+  /** Entries taken last, oldest first. */
+  private held: TakenEntry[] = [];
+  private heldDeltas = 0;
   /** Sequence number of the last delta that was taken for an entry. */
   private seq = 0;
-  /** Sequence number of the last delta that Redis said it has. */
-  private written = 0;
   private channelList: string;
   private room: { promise: Promise<void>; resolve: () => void } | undefined;
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     readonly id: RequestId,
     private readonly epoch: number,
+    readonly pen: string,
     channels: readonly string[],
     private readonly flush: SharedFlush,
     private readonly retention: Retention,
@@ -66,11 +67,6 @@ export class RedisAttemptWriter implements AttemptWriter {
   /** The live channels to publish on, separated by spaces. */
   get channels(): string {
     return this.channelList;
-  }
-
-  /** Whether `last`, the last entry of the log, is older than one that was acknowledged to this attempt. */
-  isAhead(last: Position): boolean {
-    return last.epoch < this.epoch || (last.epoch === this.epoch && last.seq < this.written);
   }
 
   /** Whether no delta was written so far. */
@@ -96,25 +92,27 @@ export class RedisAttemptWriter implements AttemptWriter {
 
   async close(terminal: Terminal, options: { deadKeptMs?: number } = {}): Promise<"closed" | "refused"> {
     if (this.signal.aborted) return this.refused();
-    // An entry on its way is ahead on the same connection; what is still pending travels with the terminal entry.
-    const last = this.pending.length === 0 ? undefined : this.takeEntry();
     this.flush.forget(this);
     const keys = [redisKeys.meta(this.id), this.logKey];
-    const lastDeltas = {
-      epoch: this.epoch,
-      firstSeq: last?.firstSeq ?? this.seq + 1,
-      entryId: last?.id ?? "",
-      json: last?.json ?? "",
-    };
-    const nowMs = this.flush.now();
-    const args = closeArguments(this.id, terminal, nowMs, this.retention, lastDeltas, options.deadKeptMs);
     for (let tries = 1; ; tries++) {
-      const [result] = (await closeScript.run(this.redis, keys, args)) as [string];
+      // What is still pending travels with the terminal entry.
+      const last = this.pending.length === 0 ? undefined : this.takeEntry();
+      const lastDeltas = {
+        epoch: this.epoch,
+        pen: this.pen,
+        firstSeq: last?.firstSeq ?? this.seq + 1,
+        entryId: last?.id ?? "",
+        json: last?.json ?? "",
+      };
+      const nowMs = this.flush.now();
+      const args = closeArguments(this.id, terminal, nowMs, this.retention, lastDeltas, options.deadKeptMs);
+      const [result, , , lastSeq] = (await closeScript.run(this.redis, keys, args)) as string[];
       if (result !== "behind") return result === "closed" ? "closed" : "refused";
-      // An earlier entry did not make it, or comes late.
+      // An earlier entry comes late, or Redis has lost some.
       await this.flush.flushed(this);
       if (this.signal.aborted) return this.refused();
-      if (tries > 1) throw new LogWriteFailed("an entry of the log is missing");
+      if (tries === maxCloseTries || !this.rewind(Number(lastSeq)))
+        throw new LogWriteFailed("an entry of the log is missing");
     }
   }
 
@@ -136,6 +134,7 @@ export class RedisAttemptWriter implements AttemptWriter {
   /** Ends this attempt's right to write, or, by {@link LogWriteFailed}, its ability. */
   abort(reason: Error): void {
     this.pending = [];
+    this.held = [];
     this.flush.forget(this);
     this.aborter.abort(reason);
     this.entryDone();
@@ -148,17 +147,49 @@ export class RedisAttemptWriter implements AttemptWriter {
 
   /** Takes what is pending. */
   takeEntry(): TakenEntry {
-    const { epoch } = this;
+    const { epoch, pending: deltas } = this;
     const firstSeq = this.seq + 1;
-    this.seq += this.pending.length;
-    const json = JSON.stringify(this.pending);
+    this.seq += deltas.length;
     this.pending = [];
-    return { epoch, firstSeq, lastSeq: this.seq, id: `${epoch}-${this.seq}`, json };
+    const lastSeq = this.seq;
+    const entry = {
+      epoch,
+      firstSeq,
+      lastSeq,
+      deltas,
+      id: `${epoch}-${lastSeq}`,
+      json: JSON.stringify(deltas),
+    };
+    this.hold(entry);
+    return entry;
+  }
+
+  /** Makes pending again what was taken behind `seq`, where the log ends. False if that is not held any more. */
+  rewind(seq: number): boolean {
+    if (seq > this.seq || seq < (this.held[0]?.firstSeq ?? this.seq + 1) - 1) return false;
+    const again: Delta[] = [];
+    const kept: TakenEntry[] = [];
+    for (const entry of this.held) {
+      if (entry.lastSeq <= seq) kept.push(entry);
+      else again.push(...entry.deltas.slice(Math.max(0, seq + 1 - entry.firstSeq)));
+    }
+    this.held = kept;
+    this.heldDeltas = kept.reduce((sum, { deltas }) => sum + deltas.length, 0);
+    this.pending = [...again, ...this.pending];
+    this.seq = seq;
+    return true;
+  }
+
+  private hold(entry: TakenEntry): void {
+    this.held.push(entry);
+    this.heldDeltas += entry.deltas.length;
+    while (this.heldDeltas - (this.held[0] as TakenEntry).deltas.length >= maxHeld) {
+      this.heldDeltas -= (this.held.shift() as TakenEntry).deltas.length;
+    }
   }
 
   /** The entry taken last is in the log, or will never be. */
-  entryDone(seq?: number): void {
-    this.written = seq ?? this.written;
+  entryDone(): void {
     this.room?.resolve();
     this.room = undefined;
   }

@@ -1,6 +1,6 @@
 import { redisKeys, type DeadLetter, type RequestId } from "@expert-router/contracts";
 import { LuaScript } from "@expert-router/redis";
-import type { Redis } from "ioredis";
+import type { RedisClient } from "@expert-router/redis";
 
 /** Dead letters kept of one expert; beyond it the oldest go. */
 export const maxDeadLetters = 1_000;
@@ -44,7 +44,7 @@ export interface ReplayClaim {
  */
 export class RedisDeadLetters {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly options: DeadLetterOptions,
   ) {}
 

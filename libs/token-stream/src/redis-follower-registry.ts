@@ -1,6 +1,6 @@
 import { redisKeys } from "@expert-router/contracts";
 import { LuaScript } from "@expert-router/redis";
-import type { Redis } from "ioredis";
+import type { RedisClient } from "@expert-router/redis";
 
 const now = `
 local time = redis.call('TIME')
@@ -23,7 +23,7 @@ const forgottenAfterMs = 3_600_000;
 
 /** Which ingress processes live, by the beats of their live channels: a worker asks whether anybody still reads. */
 export class RedisFollowerRegistry {
-  constructor(private readonly redis: Redis) {}
+  constructor(private readonly redis: RedisClient) {}
 
   /** Says that the process of `channel` lives. */
   async beat(channel: string): Promise<void> {

@@ -1,10 +1,10 @@
 import { redisKeys, type RequestId } from "@expert-router/contracts";
-import type { Redis } from "ioredis";
+import type { RedisClient } from "@expert-router/redis";
 import type { OpenJobs } from "./token-log.js";
 
 /** {@link OpenJobs} in Redis: a sorted set an expert, job id → Unix time in ms of the next look. */
 export class RedisOpenJobs implements OpenJobs {
-  constructor(private readonly redis: Redis) {}
+  constructor(private readonly redis: RedisClient) {}
 
   async due(expert: string, nowMs: number, limit: number): Promise<RequestId[]> {
     const key = redisKeys.openJobs(expert);

@@ -6,7 +6,7 @@ import {
   type RequestState,
   type Terminal,
 } from "@expert-router/contracts";
-import type { Redis } from "ioredis";
+import { isCluster, type RedisClient } from "@expert-router/redis";
 import { encodeTime } from "ulid";
 import { fromRequestHash, stateFields, toRequestHash } from "./request-hash.js";
 import { closeScript } from "./scripts.js";
@@ -26,7 +26,7 @@ const unfinishedTtlMs = { sync: 86_400_000, job: 8 * 86_400_000 } as const;
 /** {@link RequestStore} in Redis. */
 export class RedisRequestStore implements RequestStore {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly options: { readonly retention: Retention; readonly now?: () => number },
   ) {}
 
@@ -48,7 +48,12 @@ export class RedisRequestStore implements RequestStore {
       // The number of attempts is told from the entries of the log, so each has its opening.
       writes.push(this.redis.xadd(redisKeys.log(record.id), `${epoch}-0`, "o", "fresh"));
     }
-    writes.push(this.redis.hset(key, toRequestHash(record, liveChannel)), this.redis.pexpire(key, ttlMs));
+    // Commands that a cluster makes the client send again come in any order.
+    const inOrder = isCluster(this.redis);
+    if (inOrder) await Promise.all(writes);
+    writes.push(this.redis.hset(key, toRequestHash(record, liveChannel)));
+    if (inOrder) await Promise.all(writes);
+    writes.push(this.redis.pexpire(key, ttlMs));
     if (record.kind === "job") {
       const index = redisKeys.jobIndex(record.tenant);
       const keptMs = ttlMs + this.options.retention.jobsMs;
@@ -114,6 +119,7 @@ export class RedisRequestStore implements RequestStore {
 /** The last deltas of an attempt, written together with its terminal entry. */
 export interface LastDeltas {
   readonly epoch: number;
+  readonly pen: string;
   readonly firstSeq: number;
   /** Empty if all deltas were appended before. */
   readonly entryId: string;
@@ -143,5 +149,6 @@ export function closeArguments(
     terminal.usage === undefined ? "" : JSON.stringify(terminal.usage),
     terminal.error === undefined ? "" : JSON.stringify(terminal.error),
     deadKeptMs ?? "",
+    attempt?.pen ?? "",
   ];
 }

@@ -1,6 +1,6 @@
 import { redisKeys, type RequestRecord } from "@expert-router/contracts";
 import { LuaScript } from "@expert-router/redis";
-import type { Redis } from "ioredis";
+import type { RedisClient } from "@expert-router/redis";
 import type { Retention } from "./redis-request-store.js";
 
 /**
@@ -56,7 +56,7 @@ export class RedisStoredBytes {
   >();
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly retention: Retention,
   ) {}
 

@@ -6,6 +6,7 @@ import {
   type Position,
   type RequestId,
 } from "@expert-router/contracts";
+import type { RedisClient } from "@expert-router/redis";
 import type { Redis } from "ioredis";
 import { FollowState, type Applied } from "./follow-state.js";
 import { frameRequestId, parseLiveFrame } from "./live-frames.js";
@@ -62,7 +63,7 @@ export class RedisTokenFollower implements TokenFollower {
   private readonly waitingReads: Follower[] = [];
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly subscriber: Redis,
     private readonly options: FollowerOptions,
   ) {

@@ -1,5 +1,6 @@
+import { randomInt } from "node:crypto";
 import {
-  parsePosition,
+  formatPosition,
   redisKeys,
   terminalPosition,
   type AttemptMode,
@@ -8,12 +9,12 @@ import {
   type Endpoint,
   type RequestId,
 } from "@expert-router/contracts";
-import type { Redis } from "ioredis";
+import { isCluster, type RedisClient } from "@expert-router/redis";
 import { parseLogEntry } from "./log-entries.js";
-import { RedisAttemptWriter, type SharedFlush, type TakenEntry } from "./redis-attempt-writer.js";
+import { RedisAttemptWriter, type SharedFlush } from "./redis-attempt-writer.js";
 import type { Retention } from "./redis-request-store.js";
 import { fromRequestHash, hashFromPairs } from "./request-hash.js";
-import { appendScript, logGone, openScript } from "./scripts.js";
+import { appendScript, openScript, type AppendRefusal } from "./scripts.js";
 import { LogWriteFailed, type OpenedAttempt, type TokenPublisher } from "./token-log.js";
 
 /** Settings of a {@link RedisTokenPublisher}. */
@@ -32,6 +33,11 @@ const attemptsPerScript = 256;
 const flushMsPerAttempt = 0.05;
 const closedError = new Error("the log was closed");
 
+/** Names an attempt among those that may have had its number, see scripts.ts. Short, because every entry holds it. */
+function newPen(): string {
+  return randomInt(36 ** 5).toString(36);
+}
+
 /**
  * {@link TokenPublisher} in Redis. Deltas of all attempts are coalesced: one script call appends them to their logs
  * and publishes what was accepted. Only one flush is on its way at a time, so that a slow Redis makes the batches
@@ -48,7 +54,7 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
   private flushing: Promise<void> | undefined;
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly options: PublisherOptions,
   ) {}
 
@@ -57,18 +63,29 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
     options: { workerId: string; continues: readonly Endpoint[] },
   ): Promise<OpenedAttempt> {
     const keys = [redisKeys.meta(id), redisKeys.log(id)];
+    const pen = newPen();
     const reply = await openScript.run(this.redis, keys, [
       id,
       options.workerId,
       options.continues.join(" "),
       this.now(),
+      pen,
     ]);
     const [mode, epoch, attempt, live, pairs] = reply as [AttemptMode, number, number, string, string[]];
     if (mode === "gone" || mode === "closed") return { mode, attempt: 0, liveChannels: [], accepted: [] };
     const request = fromRequestHash(hashFromPairs(pairs));
     if (request === undefined) throw new Error(`the record of ${id} is incomplete`);
     const liveChannels = live === "" ? [] : live.split(" ");
-    const writer = new RedisAttemptWriter(this.redis, id, epoch, liveChannels, this, this.options.retention);
+    this.attempts.get(id)?.abort(new Error("another attempt owns the log"));
+    const writer = new RedisAttemptWriter(
+      this.redis,
+      id,
+      epoch,
+      pen,
+      liveChannels,
+      this,
+      this.options.retention,
+    );
     this.attempts.set(id, writer);
     return {
       mode,
@@ -90,9 +107,7 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
   async recheck(): Promise<void> {
     for (const writer of [...this.attempts.values()]) {
       const [last] = await this.redis.xrevrange(writer.logKey, "+", "-", "COUNT", 1);
-      const at = parsePosition(last?.[0] ?? "");
-      if (at === undefined || at.epoch === terminalPosition.epoch) writer.abort(closedError);
-      else if (writer.isAhead(at)) writer.abort(new LogWriteFailed("Redis lost what it had acknowledged"));
+      if (last === undefined || last[0] === formatPosition(terminalPosition)) writer.abort(closedError);
     }
   }
 
@@ -144,6 +159,11 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
     }
   }
 
+  /** In a cluster the logs lie on different nodes, so each has a call of its own; all of them leave in one turn. */
+  private get attemptsPerCall(): number {
+    return isCluster(this.redis) ? 1 : attemptsPerScript;
+  }
+
   private get minFlushMs(): number {
     return this.options.minFlushMs ?? 2;
   }
@@ -185,8 +205,8 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
     }
     const calls: Promise<void>[] = [];
     for (const [channels, writers] of byChannels) {
-      for (let from = 0; from < writers.length; from += attemptsPerScript) {
-        calls.push(this.append(channels, writers.slice(from, from + attemptsPerScript)));
+      for (let from = 0; from < writers.length; from += this.attemptsPerCall) {
+        calls.push(this.append(channels, writers.slice(from, from + this.attemptsPerCall)));
       }
     }
     await Promise.all(calls);
@@ -196,32 +216,32 @@ export class RedisTokenPublisher implements TokenPublisher, SharedFlush {
     const entries = writers.map((writer) => writer.takeEntry());
     const keys = writers.slice(0, 1).map((writer) => writer.logKey);
     const args = entries.map(({ epoch, firstSeq, lastSeq, json }, at) => {
-      const { id } = writers[at] as RedisAttemptWriter;
-      return `${id} ${epoch} ${firstSeq} ${lastSeq} ${json}`;
+      const { id, pen } = writers[at] as RedisAttemptWriter;
+      return `${id} ${epoch} ${pen} ${firstSeq} ${lastSeq} ${json}`;
     });
     try {
       const refused = (await appendScript.run(this.redis, keys, [channels, ...args])) as (number | string)[];
       for (let i = 0; i < refused.length; i += 2) {
         const at = refused[i] as number;
-        const reason = String(refused[i + 1]);
-        await this.settleRefusal(writers[at] as RedisAttemptWriter, (entries[at] as TakenEntry).id, reason);
+        this.settleRefusal(writers[at] as RedisAttemptWriter, String(refused[i + 1]));
       }
-      for (const [at, writer] of writers.entries()) writer.entryDone(entries[at]?.lastSeq);
+      for (const writer of writers) writer.entryDone();
     } catch (error) {
       const failure = new LogWriteFailed("the log could not be written", { cause: error });
       for (const writer of writers) writer.abort(failure);
     }
   }
 
-  /**
-   * An entry refused for its id means that somebody else owns the log now, unless the very entry is in it: then the
-   * connection broke after Redis had run the script, and the client library sent it again.
-   */
-  private async settleRefusal(writer: RedisAttemptWriter, entryId: string, reason: string): Promise<void> {
-    if (reason === logGone) return writer.abort(closedError);
-    if (!reason.includes("ID specified in XADD")) return writer.abort(new LogWriteFailed(reason));
-    const found = await this.redis.xrange(writer.logKey, entryId, entryId);
-    if (found.length === 0) writer.abort(new Error("another attempt owns the log"));
+  /** A Redis that came back without its last writes gets them again, as far as the attempt holds them. */
+  private settleRefusal(writer: RedisAttemptWriter, reason: AppendRefusal | (string & {})): void {
+    if (reason === "gone") return writer.abort(closedError);
+    if (reason === "fenced") return writer.abort(new Error("another attempt owns the log"));
+    if (reason === "forgotten") return writer.abort(new LogWriteFailed("Redis has lost the attempt"));
+    const behind = /^behind (\d+)$/.exec(reason);
+    if (behind === null) return writer.abort(new LogWriteFailed(reason));
+    if (!writer.rewind(Number(behind[1])))
+      return writer.abort(new LogWriteFailed("Redis has lost more than the attempt holds"));
+    this.markDirty(writer);
   }
 
   /** What earlier attempts wrote, behind the last restart. */

@@ -6,35 +6,37 @@ import { LuaScript } from "@expert-router/redis";
  * which share a hash tag. Live frames are published inside the scripts, so that no follower hears of anything
  * that the log has not accepted. A frame is a line; a message is one or more lines:
  *
- *     D <id> <epoch> <first seq> <deltas JSON>                deltas were appended
- *     O <id> <epoch> <mode> <last position before>            an attempt after the first was opened
- *     E <id> <last position> <terminal JSON>                  the log was closed
+ *     D <id> <epoch> <pen> <first seq> <deltas JSON>                          deltas were appended
+ *     O <id> <epoch> <pen> <mode> <last position before> <pen before>         an attempt after the first was opened
+ *     E <id> <last position> <pen> <terminal JSON>                            the log was closed
+ *
+ * A pen names who writes an epoch. A Redis that comes back without its last writes (a promoted replica, an append-only
+ * file that lacks a second) can open an epoch again that somebody has written to already, so its number alone says too little.
+ * The second field of every entry is the pen.
  */
 const terminalId = formatPosition(terminalPosition);
 /** What stands before and behind the id in the name of a log. */
 const logKeyParts = redisKeys.log("req_" as RequestId).split("req_") as [string, string];
 
-/** Why an entry was refused whose log has expired. */
-export const logGone = "the log is gone";
-
 const publishLua = `
 local function publish(channels, payload)
   for channel in string.gmatch(channels, '%S+') do redis.call('PUBLISH', channel, payload) end
 end
-local function last_id(log)
-  local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
-  return last[1] and last[1][1] or '0-0'
+local function tail(log)
+  local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  if not last then return '0-0', '-' end
+  return last[1], last[2][4] or '-'
 end
 `;
 
 /**
- * Opens the next attempt. ARGV: request id, worker id, endpoints that the engine continues, now in ms.
+ * Opens the next attempt. ARGV: request id, worker id, endpoints that the engine continues, now in ms, pen.
  * Answers `{mode}` for gone and closed, else `{mode, epoch, attempt, live channels, HGETALL meta}`.
  */
 export const openScript = new LuaScript(`${publishLua}
 local meta, log = KEYS[1], KEYS[2]
 if redis.call('HEXISTS', meta, 'status') == 0 then return {'gone'} end
-local before = last_id(log)
+local before, before_pen = tail(log)
 if before == '${terminalId}' then return {'closed'} end
 local openings = tonumber(string.match(before, '^(%d+)'))
 local epoch = openings + 1
@@ -49,31 +51,52 @@ end
 local attempt = redis.call('HINCRBY', meta, 'attempts', 1)
 redis.call('HSET', meta, 'status', 'in_progress', 'worker', ARGV[2])
 redis.call('HSETNX', meta, 'startedAtMs', ARGV[4])
-redis.call('XADD', log, epoch .. '-0', 'o', mode, 'b', before)
-redis.call('PEXPIRE', log, redis.call('PTTL', meta))
+redis.call('XADD', log, epoch .. '-0', 'o', mode, 'p', ARGV[5], 'b', before .. ' ' .. before_pen)
+local ttl = redis.call('PTTL', meta)
+if ttl > 0 then redis.call('PEXPIRE', log, ttl) end
 if mode == 'restart' then redis.call('HSET', meta, 'base', epoch) end
 local live = redis.call('HGET', meta, 'live') or ''
-if epoch > 1 then publish(live, 'O ' .. ARGV[1] .. ' ' .. epoch .. ' ' .. mode .. ' ' .. before) end
+if epoch > 1 then
+  publish(live, table.concat({'O', ARGV[1], epoch, ARGV[5], mode, before, before_pen}, ' '))
+end
 return {mode, epoch, attempt, live, redis.call('HGETALL', meta)}
 `);
 
 /**
  * Appends deltas of many attempts that publish to the same channels. ARGV: channels, then one for each attempt:
- * `<id> <epoch> <first seq> <last seq> <deltas JSON>`; the key follows from the id. One argument an attempt, because
- * the client library's cost grows with their number. KEYS: the first attempt's log, which a cluster routes by.
- * Answers the refused ones: index from 0 and reason, in turn.
+ * `<id> <epoch> <pen> <first seq> <last seq> <deltas JSON>`; the key follows from the id. One argument an attempt, because
+ * the client library's cost grows with their number. KEYS: the first attempt's log, which a cluster routes by, so there
+ * it is the only one. An entry is taken only right behind the attempt's last one. Answers those that were not taken: index
+ * from 0 and {@link AppendRefusal}, in turn. An entry that is there already, sent twice, counts as taken.
  */
 export const appendScript = new LuaScript(`${publishLua}
 local lines, refused = {}, {}
+local function refusal(log, last_id, last_pen, epoch, pen, first, last)
+  if last_id == '0-0' then return 'gone' end
+  local last_epoch, last_seq = string.match(last_id, '^(%d+)-(%d+)$')
+  if tonumber(last_epoch) < tonumber(epoch) then return 'forgotten' end
+  if last_epoch ~= epoch or last_pen ~= pen then return 'fenced' end
+  if tonumber(last_seq) < tonumber(last) then return 'behind ' .. last_seq end
+end
 for i = 2, #ARGV do
-  local id, epoch, first, last, deltas = string.match(ARGV[i], '^(%S+) (%d+) (%d+) (%d+) (.*)$')
+  local id, epoch, pen, first, last, deltas = string.match(ARGV[i], '^(%S+) (%d+) (%S+) (%d+) (%d+) (.*)$')
   local log = '${logKeyParts[0]}' .. id .. '${logKeyParts[1]}'
-  local added = redis.pcall('XADD', log, 'NOMKSTREAM', epoch .. '-' .. last, 'd', deltas)
-  if type(added) == 'string' then
-    lines[#lines + 1] = 'D ' .. id .. ' ' .. epoch .. ' ' .. first .. ' ' .. deltas
+  local last_id, last_pen = tail(log)
+  local why
+  if last_id == epoch .. '-' .. (first - 1) and last_pen == pen then
+    local added = redis.pcall('XADD', log, 'NOMKSTREAM', epoch .. '-' .. last, 'd', deltas, 'p', pen)
+    why = type(added) == 'table' and added.err
+    -- A demoted master; the client finds the new one and asks again.
+    if why and string.find(why, '^READONLY') then return added end
+    if not why then
+      lines[#lines + 1] = 'D ' .. id .. ' ' .. epoch .. ' ' .. pen .. ' ' .. first .. ' ' .. deltas
+    end
   else
+    why = refusal(log, last_id, last_pen, epoch, pen, first, last)
+  end
+  if why then
     refused[#refused + 1] = i - 2
-    refused[#refused + 1] = type(added) == 'table' and added.err or '${logGone}'
+    refused[#refused + 1] = why
   end
 end
 if #lines > 0 then publish(ARGV[1], table.concat(lines, '\\n')) end
@@ -81,29 +104,37 @@ return refused
 `);
 
 /**
+ * Why an entry was not taken. `gone`: the log has expired. `fenced`: it was closed, or another attempt owns it. `forgotten`:
+ * Redis has lost the attempt's opening. `behind <seq>`: it has lost, or not got, what the attempt wrote after that one.
+ * Anything else is an error of Redis.
+ */
+export type AppendRefusal = "gone" | "fenced" | "forgotten" | `behind ${number}`;
+
+/**
  * Closes the log. ARGV: request id, status, terminal JSON, now in ms, retention in ms of a sync request and of a job,
  * epoch of the attempt that closes ('' from outside), sequence number of its next delta, then of its last deltas entry id
- * and JSON ('' if none), usage JSON, error JSON ('' if none), how long a dead letter is kept in ms ('' if it is none). Answers `{closed | already-closed | refused | behind | gone,
- * expert, status}`; behind: an earlier entry of this attempt is not in the log yet. Only a dead letter
- * keeps its body: it may be replayed.
+ * and JSON ('' if none), usage JSON, error JSON ('' if none), how long a dead letter is kept in ms ('' if it is none), pen. Answers
+ * `{closed | already-closed | refused | behind | gone, expert, status, last seq}`; behind: the log does not end where this
+ * attempt takes it to end. Only a dead letter keeps its body: it may be replayed.
  */
 export const closeScript = new LuaScript(`${publishLua}
 local meta, log = KEYS[1], KEYS[2]
 local fields = redis.call('HMGET', meta, 'status', 'kind', 'expert', 'live')
 if not fields[1] then return {'gone'} end
-local last = last_id(log)
+local last, pen = tail(log)
 if last == '${terminalId}' then return {'already-closed', fields[3], fields[1]} end
 local payload = ''
 if ARGV[7] ~= '' then
-  if string.match(last, '^(%d+)') ~= ARGV[7] then return {'refused', fields[3], fields[1]} end
-  if last ~= ARGV[7] .. '-' .. (ARGV[8] - 1) then return {'behind', fields[3], fields[1]} end
+  local last_epoch, last_seq = string.match(last, '^(%d+)-(%d+)$')
+  if last_epoch ~= ARGV[7] or pen ~= ARGV[14] then return {'refused', fields[3], fields[1]} end
+  if last ~= ARGV[7] .. '-' .. (ARGV[8] - 1) then return {'behind', fields[3], fields[1], last_seq} end
   if ARGV[9] ~= '' then
-    redis.call('XADD', log, ARGV[9], 'd', ARGV[10])
-    payload = 'D ' .. ARGV[1] .. ' ' .. ARGV[7] .. ' ' .. ARGV[8] .. ' ' .. ARGV[10] .. '\\n'
+    redis.call('XADD', log, ARGV[9], 'd', ARGV[10], 'p', pen)
+    payload = table.concat({'D', ARGV[1], ARGV[7], pen, ARGV[8], ARGV[10]}, ' ') .. '\\n'
     last = ARGV[9]
   end
 end
-redis.call('XADD', log, '${terminalId}', 't', ARGV[3])
+redis.call('XADD', log, '${terminalId}', 't', ARGV[3], 'p', pen, 'l', last)
 redis.call('HSET', meta, 'status', ARGV[2], 'finishedAtMs', ARGV[4])
 if ARGV[13] == '' then redis.call('HDEL', meta, 'body') end
 if ARGV[11] ~= '' then redis.call('HSET', meta, 'usage', ARGV[11]) end
@@ -112,7 +143,7 @@ local retention = fields[2] == 'job' and ARGV[6] or ARGV[5]
 if ARGV[13] ~= '' and tonumber(ARGV[13]) > tonumber(retention) then retention = ARGV[13] end
 redis.call('PEXPIRE', meta, retention)
 redis.call('PEXPIRE', log, retention)
-publish(fields[4] or '', payload .. 'E ' .. ARGV[1] .. ' ' .. last .. ' ' .. ARGV[3])
+publish(fields[4] or '', payload .. table.concat({'E', ARGV[1], last, pen, ARGV[3]}, ' '))
 return {'closed', fields[3], ARGV[2]}
 `);
 

@@ -9,7 +9,7 @@ import {
 } from "@expert-router/contracts";
 import { BullmqExpertQueue } from "@expert-router/queue";
 import { RedisDeadLetters, RedisRequestStore } from "@expert-router/token-stream";
-import type { Redis } from "ioredis";
+import type { RedisClient } from "@expert-router/redis";
 import { CommandFailure } from "../command-failure.js";
 
 /** What became of one letter. */
@@ -27,7 +27,7 @@ export class DeadLetterDesk {
   private readonly store: RedisRequestStore;
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly system: SystemConfig,
   ) {
     const { syncS, jobsS, deadS } = system.retention;

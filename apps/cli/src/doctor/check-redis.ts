@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { maskedUrl } from "@expert-router/config";
+import { isCluster } from "@expert-router/redis";
 import { findKeptRedis, findRedisBinary } from "@expert-router/redis-server";
 import { briefRedis } from "../brief-redis.js";
 import type { CheckResult } from "./check-result.js";
@@ -25,13 +26,24 @@ async function examine(url: string): Promise<CheckResult> {
   const where = maskedUrl(url);
   try {
     await redis.connect();
-    const info = await redis.info();
-    return judge(where, (name) => new RegExp(`^${name}:(.*)$`, "m").exec(info)?.[1]?.trim() ?? "");
+    const servers = isCluster(redis) ? redis.nodes("master") : [redis];
+    const results = (await Promise.all(servers.map((server) => server.info()))).map((info) =>
+      judge(where, (name) => new RegExp(`^${name}:(.*)$`, "m").exec(info)?.[1]?.trim() ?? ""),
+    );
+    return worst(results);
   } catch (error) {
     return { name: "redis", status: "fail", detail: `${where}: ${(error as Error).message}` };
   } finally {
     redis.disconnect();
   }
+}
+
+/** A cluster is as fit as the least fit of its masters. */
+function worst(results: readonly CheckResult[]): CheckResult {
+  const bySeverity = (["fail", "warn", "ok"] as const).map((status) =>
+    results.find((result) => result.status === status),
+  );
+  return bySeverity.find((result) => result !== undefined) as CheckResult;
 }
 
 /** What INFO says about fitness for queues. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { maskedUrl, type CommandSettings } from "@expert-router/config";
 import { findKeptRedis } from "@expert-router/redis-server";
-import type { Redis } from "ioredis";
+import type { RedisClient } from "@expert-router/redis";
 import { briefRedis } from "../brief-redis.js";
 import { CommandFailure } from "../command-failure.js";
 
@@ -11,7 +11,7 @@ import { CommandFailure } from "../command-failure.js";
  */
 export async function withStateRedis<Value>(
   { redisUrl, dataDir }: Pick<CommandSettings, "redisUrl" | "dataDir">,
-  work: (redis: Redis) => Promise<Value>,
+  work: (redis: RedisClient) => Promise<Value>,
 ): Promise<Value> {
   const url = redisUrl ?? (await findKeptRedis(join(dataDir, "redis")))?.url;
   if (url === undefined)

@@ -26,7 +26,7 @@ const messages: Partial<Record<ErrorCode, string>> = {
 
 /** What ioredis and BullMQ throw while Redis is away, and what a Redis answers that can take no writes. */
 const redisAway =
-  /Stream isn't writeable|Connection is closed|connection close|Command timed out|max retries per request|LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|MISCONF|OOM command not allowed/i;
+  /Stream isn't writeable|Connection is closed|connection close|Command timed out|max retries per request|Cluster isn't ready|Cluster redirections|Cluster is ended|startup nodes|sentinels are unreachable|LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|MISCONF|OOM command not allowed/i;
 const networkAway = new Set([
   "ECONNREFUSED",
   "ECONNRESET",

@@ -1,10 +1,10 @@
 /** The routers of one ingress from its start to its end: what serves, what replaces it, what is watched. */
 import { redisKeys } from "@expert-router/contracts";
 import { ExpertRouter } from "@expert-router/embedder";
-import { awaitReady, connectRedis, type ConnectionMode } from "@expert-router/redis";
+import { awaitReady, connectRedis, connectSubscriber } from "@expert-router/redis";
 import { RedisDeploymentStore, RedisKeptPrompts } from "@expert-router/router-state";
-import type { Redis } from "ioredis";
 import { repeat, type RepeatingTask } from "../experts/repeating-task.js";
+import { connectionOptions } from "../wiring/connection-options.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import { ArtifactWatch } from "./artifact-watch.js";
 import { DeploymentFollower } from "./deployment-follower.js";
@@ -40,8 +40,11 @@ export async function startRouterLife(context: IngressContext): Promise<RouterLi
   await watch?.start();
   const log = new LineupLog(logger, metrics.router);
   const lineup = await RouterLineup.start(config?.artifact, loader(context), log);
-  const redis = connection(context, "fail-fast", "router");
-  const subscriber = connection(context, "wait", "router-news");
+  const redis = connectRedis(settings.redisUrl, {
+    mode: "fail-fast",
+    ...connectionOptions(context, "router"),
+  });
+  const subscriber = connectSubscriber(settings.redisUrl, connectionOptions(context, "router-news"));
   const follower = new DeploymentFollower(ingressId, lineup, new RedisDeploymentStore(redis));
   const drift = new TrafficDrift(config?.threshold ?? 0, metrics.router);
   const sample = new PromptSample(config?.keepPrompts, new RedisKeptPrompts(redis), metrics.router);
@@ -115,12 +118,4 @@ function quietly({ logger }: IngressContext, what: string, task: () => Promise<v
       failing = true;
     }
   };
-}
-
-function connection({ settings, logger }: IngressContext, mode: ConnectionMode, purpose: string): Redis {
-  return connectRedis(settings.redisUrl, {
-    mode,
-    name: `expert-router-ingress-${purpose}`,
-    onError: (error) => logger.warn({ err: error, purpose }, "the Redis connection failed"),
-  });
 }

@@ -1,6 +1,12 @@
 import { expertQueueName } from "@expert-router/contracts";
 import { BullmqExpertQueue, bullmqQueueSettings, RedisWorkerRegistry } from "@expert-router/queue";
-import { awaitReady, connectRedis, type ConnectionMode } from "@expert-router/redis";
+import {
+  awaitReady,
+  connectRedis,
+  connectSubscriber,
+  isCluster,
+  type RedisClient,
+} from "@expert-router/redis";
 import {
   RedisDeadLetters,
   RedisOpenJobs,
@@ -12,6 +18,7 @@ import { BullModule, getQueueToken } from "@nestjs/bullmq";
 import { Module, type DynamicModule } from "@nestjs/common";
 import type { Queue } from "bullmq";
 import type { Redis } from "ioredis";
+import { connectionOptions } from "./connection-options.js";
 import { INGRESS_PORTS } from "./injection-tokens.js";
 import type { IngressContext } from "./ingress-options.js";
 import type { IngressPorts, PromptRouter } from "./ports.js";
@@ -24,12 +31,15 @@ const redisReadyTimeoutMs = 30_000;
 @Module({})
 export class RedisPortsModule {
   static forRoot(context: IngressContext, router: PromptRouter): DynamicModule {
-    const { experts } = context.settings.system;
+    const { redisUrl, system } = context.settings;
+    const { experts } = system;
     // BullMQ hangs its scripts on its connection, and each pipeline of ioredis copies them all: half a millisecond a
     // request, so requests and tokens have a connection of their own.
-    const queueRedis = connection(context, "fail-fast", "queues");
-    const redis = connection(context, "fail-fast", "requests");
-    const subscriber = connection(context, "wait", "tokens");
+    const connect = (purpose: string): RedisClient =>
+      connectRedis(redisUrl, { mode: "fail-fast", ...connectionOptions(context, purpose) });
+    const queueRedis = connect("queues");
+    const redis = connect("requests");
+    const subscriber = connectSubscriber(redisUrl, connectionOptions(context, "tokens"));
     const names = experts.map((expert) => expertQueueName(expert.id));
     return {
       module: RedisPortsModule,
@@ -59,11 +69,17 @@ export class RedisPortsModule {
   }
 }
 
+interface Connections {
+  readonly redis: RedisClient;
+  readonly queueRedis: RedisClient;
+  readonly subscriber: Redis;
+}
+
 function redisPorts(
   { settings: { system }, ingressId }: IngressContext,
   router: PromptRouter,
   experts: readonly BullmqExpertQueue[],
-  { redis, queueRedis, subscriber }: Readonly<Record<"redis" | "queueRedis" | "subscriber", Redis>>,
+  { redis, queueRedis, subscriber }: Connections,
 ): IngressPorts {
   const queues = new Map(experts.map((queue) => [queue.expert, queue]));
   const retention = { syncMs: system.retention.syncS * 1_000, jobsMs: system.retention.jobsS * 1_000 };
@@ -73,9 +89,11 @@ function redisPorts(
   redis.on("ready", () => (connections += 1));
   return {
     accept: async (record, liveChannel) => {
-      // One connection keeps the order of both, so the record is there before a worker can see the job.
+      // One connection keeps the order of both, so the record is there before a worker can see the job. In a cluster
+      // they go to different nodes.
       const { id, priorityClass, decision } = record;
       const created = records.create(record, liveChannel);
+      if (isCluster(queueRedis)) await created;
       const queued = queues.get(decision.expert)?.enqueue({ id, priorityClass });
       await Promise.all([created, queued]);
     },
@@ -101,12 +119,4 @@ function redisPorts(
       for (const one of [redis, queueRedis, subscriber]) one.disconnect();
     },
   };
-}
-
-function connection({ settings, logger }: IngressContext, mode: ConnectionMode, purpose: string): Redis {
-  return connectRedis(settings.redisUrl, {
-    mode,
-    name: `expert-router-ingress-${purpose}`,
-    onError: (error) => logger.warn({ err: error, purpose }, "the Redis connection failed"),
-  });
 }

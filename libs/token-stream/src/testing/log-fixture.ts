@@ -6,8 +6,9 @@ import {
   type RequestRecord,
   type Terminal,
 } from "@expert-router/contracts";
+import { connectRedis, connectSubscriber, isCluster, type RedisClient } from "@expert-router/redis";
 import { startRedis, waitFor } from "@expert-router/testing";
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { expect } from "vitest";
 import { RedisRequestStore } from "../redis-request-store.js";
 import { RedisTokenFollower } from "../redis-token-follower.js";
@@ -22,33 +23,46 @@ export const completed: Terminal = {
 };
 
 export interface LogFixture {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
+  onEveryServer(act: (server: Redis) => Promise<unknown>): Promise<void>;
   readonly store: RedisRequestStore;
   readonly publisher: RedisTokenPublisher;
   newFollower(silenceMs?: number): Promise<RedisTokenFollower>;
   /** Opens the next attempt, by an engine that continues chats unless said otherwise. */
+  /** Another worker's publisher. */
+  newPublisher(): RedisTokenPublisher;
   open(id: RequestId, continues?: readonly "/v1/chat/completions"[]): Promise<Required<OpenedAttempt>>;
   stop(): Promise<void>;
 }
 
+/** The servers that {@link startLog} starts; a spec may put others here before the suites run. */
+export const logServers: { start: () => Promise<{ readonly url: string; stop(): Promise<void> }> } = {
+  start: () => startRedis(),
+};
+
 export async function startLog(): Promise<LogFixture> {
-  const server = await startRedis();
-  const redis = new Redis(server.url);
+  const server = await logServers.start();
+  const options = { name: "log-fixture", onError: () => undefined };
+  const redis = connectRedis(server.url, { mode: "wait", ...options });
   const publisher = new RedisTokenPublisher(redis, { retention });
   const followers: RedisTokenFollower[] = [];
-  const connections = [redis];
+  const connections: RedisClient[] = [redis];
   return {
     redis,
+    onEveryServer: async (act) => {
+      await Promise.all((isCluster(redis) ? redis.nodes("master") : [redis]).map(act));
+    },
     store: new RedisRequestStore(redis, { retention }),
     publisher,
     newFollower: async (silenceMs = 60_000) => {
-      const subscriber = new Redis(server.url);
+      const subscriber = connectSubscriber(server.url, options);
       connections.push(subscriber);
       const follower = new RedisTokenFollower(redis, subscriber, { ingressId: newRequestId(), silenceMs });
       followers.push(follower);
       await follower.start();
       return follower;
     },
+    newPublisher: () => new RedisTokenPublisher(redis, { retention }),
     open: async (id, continues = ["/v1/chat/completions"]) =>
       (await publisher.open(id, { workerId: "wrk_1", continues })) as Required<OpenedAttempt>,
     stop: async () => {

@@ -1,0 +1,6 @@
+/** Everything about queues once more, on a Redis Cluster. */
+import { startCluster } from "@expert-router/testing";
+import { queueServers } from "./testing/queue-servers.js";
+
+queueServers.start = () => startCluster({ replicas: false });
+await import("./bullmq-expert-queue.redis.spec.js");
