@@ -1,24 +1,22 @@
 import { newRequestId, type RequestId } from "@expert-router/contracts";
+import { connectRedis, type RedisClient } from "@expert-router/redis";
 import { FaultProxy, startRedis, waitFor, type TestRedis } from "@expert-router/testing";
-import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { BullmqExpertConsumer } from "./bullmq-expert-consumer.js";
 import { BullmqExpertQueue } from "./bullmq-expert-queue.js";
 
 let server: TestRedis;
 let proxy: FaultProxy;
-let direct: Redis;
-let proxied: Redis;
+let direct: RedisClient;
+let proxied: RedisClient;
 
 beforeAll(async () => {
   server = await startRedis();
   proxy = await FaultProxy.start(server.port);
-  direct = new Redis(server.url, { maxRetriesPerRequest: null });
-  proxied = new Redis(`redis://127.0.0.1:${proxy.port}`, {
-    maxRetriesPerRequest: null,
-    retryStrategy: () => 50,
-  });
-  proxied.on("error", () => undefined);
+  const connect = (url: string) =>
+    connectRedis(url, { mode: "wait", name: "queue-spec", onError: () => undefined });
+  direct = connect(server.url);
+  proxied = connect(`redis://127.0.0.1:${proxy.port}`);
 });
 afterAll(async () => {
   proxied.disconnect();

@@ -1,24 +1,25 @@
 import { redisKeys, type WorkerReport } from "@expert-router/contracts";
+import { connectRedis, connectSubscriber, type RedisClient } from "@expert-router/redis";
 import { startRedis, waitFor, type TestRedis } from "@expert-router/testing";
-import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { RedisWorkerRegistry } from "./redis-worker-registry.js";
 
 let server: TestRedis;
-let redis: Redis;
+let redis: RedisClient;
 let expert: string;
 let experts = 0;
 let handedBack: string[];
 let registry: RedisWorkerRegistry;
-let subscribers: Redis[] = [];
+let subscribers: RedisClient[] = [];
 
+const connection = { name: "registry-spec", onError: () => undefined };
 const vanishedMs = 200;
 const patienceMs = 600;
 const graceMs = 300;
 
 beforeAll(async () => {
   server = await startRedis();
-  redis = new Redis(server.url);
+  redis = connectRedis(server.url, { ...connection, mode: "wait" });
 });
 afterAll(async () => {
   redis.disconnect();
@@ -58,8 +59,8 @@ function report(id: string): WorkerReport {
 }
 
 /** Subscribes as a worker does, and beats once. */
-async function appear(id: string): Promise<Redis> {
-  const subscriber = new Redis(server.url);
+async function appear(id: string): Promise<RedisClient> {
+  const subscriber = connectSubscriber(server.url, connection);
   subscribers.push(subscriber);
   await subscriber.subscribe(redisKeys.presenceChannel(id));
   await registry.beat(report(id));
