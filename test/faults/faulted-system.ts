@@ -51,6 +51,8 @@ export class FaultedSystem {
       interTokenLatencyMs,
       timeToFirstTokenMs: 20,
       fsync: options.fsync,
+      // Short, so that a frozen worker or Redis outlasts the locks.
+      config: { limits: { job_lock_s: 2 } },
       engine: { first_token_timeout_ms: 1_500, inter_token_timeout_ms: 1_500, ...options.engine },
     });
     const faulted = new FaultedSystem(system, options);

@@ -76,6 +76,7 @@ export class WorkerModule {
               redis,
               workerId,
               concurrency: expert.engine.concurrency,
+              lockMs: system.limits.jobLockS * 1_000,
               onError: (error) => logger.warn({ err: error }, "the queue reported an error"),
             }),
         ),

@@ -57,6 +57,7 @@ describe("loadSystemConfig", () => {
     expect(config.limits).toEqual({
       maxQueuedPerExpert: 10_000,
       maxAttempts: 3,
+      jobLockS: 60,
       syncTimeoutS: 600,
       maxAnswerTokens: 1_000_000,
       maxAnswerMb: 16,
@@ -102,7 +103,7 @@ describe("loadSystemConfig", () => {
     ]);
     expect(problemsOf(`${valid}limits: { maxAttempts: 3, colour: red }\n`)).toEqual([
       "line 13: limits.maxAttempts: unknown key; did you mean 'max_attempts'?",
-      "line 13: limits.colour: unknown key; known keys: max_queued_per_expert, max_attempts, sync_timeout_s, max_answer_tokens, max_answer_mb, max_tenant_mb, max_stored_mb",
+      "line 13: limits.colour: unknown key; known keys: max_queued_per_expert, max_attempts, job_lock_s, sync_timeout_s, max_answer_tokens, max_answer_mb, max_tenant_mb, max_stored_mb",
     ]);
   });
 

@@ -70,6 +70,8 @@ export interface SystemConfig {
   readonly limits: {
     readonly maxQueuedPerExpert: number;
     readonly maxAttempts: number;
+    /** Seconds that a worker may be without Redis before BullMQ gives its jobs to others. */
+    readonly jobLockS: number;
     /** Seconds after which a request that a client waits for is given up. */
     readonly syncTimeoutS: number;
     /** Longest answer, all attempts together. */
@@ -164,6 +166,7 @@ function toSystemConfig(file: SystemFile, path: string): SystemConfig {
     limits: {
       maxQueuedPerExpert: limits.max_queued_per_expert,
       maxAttempts: limits.max_attempts,
+      jobLockS: limits.job_lock_s,
       syncTimeoutS: limits.sync_timeout_s,
       maxAnswerTokens: limits.max_answer_tokens,
       maxAnswerMb: limits.max_answer_mb,

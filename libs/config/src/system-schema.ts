@@ -50,6 +50,7 @@ export const systemSchema = z.strictObject({
     .strictObject({
       max_queued_per_expert: z.int().min(1).max(10_000_000).default(10_000),
       max_attempts: z.int().min(1).max(100).default(3),
+      job_lock_s: z.int().min(1).max(3_600).default(60),
       sync_timeout_s: z.int().min(1).max(86_400).default(600),
       max_answer_tokens: z.int().min(1).max(100_000_000).default(1_000_000),
       max_answer_mb: z.number().gt(0).max(512).default(16),

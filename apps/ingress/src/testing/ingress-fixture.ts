@@ -119,6 +119,7 @@ function settings(
       limits: {
         maxQueuedPerExpert,
         maxAttempts: 3,
+        jobLockS: 60,
         syncTimeoutS,
         maxAnswerTokens: 1_000,
         maxAnswerMb: 1,
