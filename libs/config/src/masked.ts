@@ -18,7 +18,9 @@ function maskedSecret(value: unknown): unknown {
   return value === undefined ? undefined : "***";
 }
 
-/** `redis://user:***@host` from `redis://user:secret@host`; any other text as it is. */
+/** `redis://user:***@host?***` from `redis://user:secret@host?password=secret`; any other text as it is. */
 export function maskedUrl(text: string): string {
-  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/?#@]*):.*@/i, "$1:***@");
+  return text
+    .replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/?#@]*):.*@/i, "$1:***@")
+    .replace(/^([a-z][a-z0-9+.-]*:\/\/[^?]*)\?.*$/i, "$1?***");
 }

@@ -7,6 +7,10 @@ describe("parseRedisUrl", () => {
       expect(parseRedisUrl(url)).toEqual({ topology: "single", url });
   });
 
+  it("says how a password is written", () => {
+    expect(() => parseRedisUrl("redis://:wrong%2@127.0.0.1:6380")).toThrow(/has to be written as %25/);
+  });
+
   it("reads Sentinels, the master's name and the database", () => {
     expect(parseRedisUrl("redis+sentinel://s1:26380,s2,[::1]:1/mymaster")).toEqual({
       topology: "sentinel",

@@ -40,6 +40,8 @@ const form = /^rediss?\+(sentinel|cluster):\/\/(?:(.*)@)?([^/?#@]*)([^@]*)$/i;
 export function parseRedisUrl(url: string): RedisTarget {
   if (/^rediss?:\/\//i.test(url)) {
     if (!URL.canParse(url)) throw new RedisUrlError("the URL cannot be read");
+    const { username, password } = new URL(url);
+    for (const part of [username, password]) decoded(part);
     return { topology: "single", url };
   }
   const match = form.exec(url);
@@ -78,9 +80,13 @@ function readCredentials(text: string | undefined): Pick<RedisAccess, "username"
   if (text === undefined) return {};
   const colon = text.indexOf(":");
   if (colon < 0) throw new RedisUrlError("expected user:password or :password before the @");
+  const username = decoded(text.slice(0, colon));
+  return { ...(username !== "" && { username }), password: decoded(text.slice(colon + 1)) };
+}
+
+function decoded(part: string): string {
   try {
-    const username = decodeURIComponent(text.slice(0, colon));
-    return { ...(username !== "" && { username }), password: decodeURIComponent(text.slice(colon + 1)) };
+    return decodeURIComponent(part);
   } catch {
     throw new RedisUrlError("a % in the user or the password has to be written as %25");
   }

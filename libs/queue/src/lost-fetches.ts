@@ -1,4 +1,4 @@
-import type { RedisClient } from "@expert-router/redis";
+import { onReconnect, type RedisClient } from "@expert-router/redis";
 import { Job, type Worker } from "bullmq";
 
 /** What a consumer knows of its own. */
@@ -18,7 +18,7 @@ const lookMs = 250;
  */
 export class LostFetches {
   private timer: NodeJS.Timeout | undefined;
-  private readonly reconnected = (): void => this.lookSoon();
+  private unhear: (() => void) | undefined;
 
   constructor(
     private readonly worker: Worker,
@@ -31,11 +31,11 @@ export class LostFetches {
   ) {}
 
   start(): void {
-    this.options.redis.on("ready", this.reconnected);
+    this.unhear = onReconnect(this.options.redis, () => this.lookSoon());
   }
 
   stop(): void {
-    this.options.redis.off("ready", this.reconnected);
+    this.unhear?.();
     clearTimeout(this.timer);
   }
 

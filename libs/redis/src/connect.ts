@@ -190,3 +190,28 @@ export async function awaitReady(redis: RedisClient, timeoutMs: number): Promise
     redis.once("ready", ready);
   });
 }
+
+/**
+ * Calls `listener` whenever a connection to a server is there again: a cluster itself does not tell when one of its
+ * nodes was away. Returns what ends it.
+ */
+export function onReconnect(redis: RedisClient, listener: () => void): () => void {
+  if (!isCluster(redis)) {
+    redis.on("ready", listener);
+    return () => void redis.off("ready", listener);
+  }
+  const nodes = new Set<Redis>();
+  const hear = (node: Redis): void => {
+    nodes.add(node);
+    node.on("ready", listener);
+  };
+  const forget = (node: Redis): void => void nodes.delete(node);
+  for (const node of redis.nodes()) hear(node);
+  redis.on("+node", hear);
+  redis.on("-node", forget);
+  return () => {
+    redis.off("+node", hear);
+    redis.off("-node", forget);
+    for (const node of nodes) node.off("ready", listener);
+  };
+}

@@ -1,7 +1,7 @@
 import { redisKeys, type Delta, type RequestId, type Terminal } from "@expert-router/contracts";
 import type { RedisClient } from "@expert-router/redis";
 import { closeArguments, type Retention } from "./redis-request-store.js";
-import { closeScript } from "./scripts.js";
+import { closeScript, releaseScript } from "./scripts.js";
 import { LogWriteFailed, type AttemptWriter } from "./token-log.js";
 
 /** Deltas that may wait for a flush before the engine is asked to hold on. */
@@ -119,10 +119,10 @@ export class RedisAttemptWriter implements AttemptWriter {
   async release(options: { uncounted?: boolean; continuable?: false } = {}): Promise<void> {
     await this.flush.flushed(this);
     this.flush.forget(this);
-    const key = redisKeys.meta(this.id);
-    if (options.continuable === false) await this.redis.hset(key, "continuable", "0");
-    if (options.uncounted !== true) return;
-    await Promise.all([this.redis.hincrby(key, "attempts", -1), this.redis.hincrby(key, "refusals", 1)]);
+    const { uncounted = false, continuable } = options;
+    if (!uncounted && continuable === undefined) return;
+    const args = [uncounted ? "1" : "", continuable === false ? "1" : ""];
+    await releaseScript.run(this.redis, [redisKeys.meta(this.id)], args);
   }
 
   /** Publishes to one channel more. What was published before, its follower reads in the log. */

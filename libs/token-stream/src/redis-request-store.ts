@@ -9,7 +9,7 @@ import {
 import { isCluster, type RedisClient } from "@expert-router/redis";
 import { encodeTime } from "ulid";
 import { fromRequestHash, stateFields, toRequestHash } from "./request-hash.js";
-import { closeScript } from "./scripts.js";
+import { closeScript, recreateScript } from "./scripts.js";
 import type { RequestStore } from "./token-log.js";
 
 /** How long finished requests are kept, in ms. */
@@ -44,16 +44,18 @@ export class RedisRequestStore implements RequestStore {
       const open = redisKeys.openJobs(record.decision.expert);
       writes.push(this.redis.zadd(open, record.createdAtMs + firstLookMs, record.id));
     }
-    for (let epoch = 1; epoch <= afterEpoch; epoch++) {
-      // The number of attempts is told from the entries of the log, so each has its opening.
-      writes.push(this.redis.xadd(redisKeys.log(record.id), `${epoch}-0`, "o", "fresh"));
-    }
     // Commands that a cluster makes the client send again come in any order.
     const inOrder = isCluster(this.redis);
     if (inOrder) await Promise.all(writes);
-    writes.push(this.redis.hset(key, toRequestHash(record, liveChannel)));
-    if (inOrder) await Promise.all(writes);
-    writes.push(this.redis.pexpire(key, ttlMs));
+    const hash = toRequestHash(record, liveChannel);
+    if (afterEpoch > 0) {
+      const keys = [key, redisKeys.log(record.id)];
+      writes.push(recreateScript.run(this.redis, keys, [ttlMs, afterEpoch, ...Object.entries(hash).flat()]));
+    } else {
+      writes.push(this.redis.hset(key, hash));
+      if (inOrder) await Promise.all(writes);
+      writes.push(this.redis.pexpire(key, ttlMs));
+    }
     if (record.kind === "job") {
       const index = redisKeys.jobIndex(record.tenant);
       const keptMs = ttlMs + this.options.retention.jobsMs;

@@ -46,6 +46,16 @@ describe("the bytes of a tenant", () => {
     expect(ttlMs).toBeLessThan(86_400_000 * 1.04);
   });
 
+  it("are told once, however often it is tried while Redis does not answer", async () => {
+    const stored = new RedisStoredBytes(redis, retention);
+    stored.add("t6", "sync", 2_000);
+    await redis.client("PAUSE", 300);
+    await Promise.all(Array.from({ length: 10 }, () => stored.count()));
+    const fields = await redis.hgetall(redisKeys.tenantBytes("t6"));
+    expect(Object.values(fields)).toEqual(["2000"]);
+    expect(stored.total("t6").bytes).toBe(2_000);
+  });
+
   it("take few fields, however many are added", async () => {
     const stored = new RedisStoredBytes(redis, retention);
     for (let i = 0; i < 100; i++) {

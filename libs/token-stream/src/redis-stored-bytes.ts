@@ -39,6 +39,15 @@ export interface TenantTotal {
 }
 
 type Kind = RequestRecord["kind"];
+interface Entry {
+  readonly untold: Record<Kind, number>;
+  total: TenantTotal;
+  /** Counts since somebody asked for it or added to it. */
+  idleCounts: number;
+}
+
+/** What others told of a tenant is learnt in so many counts after somebody asked for it last. */
+const countsRefreshed = 5;
 /** A tenant that nobody asked for in this many counts is forgotten here. */
 const countsRemembered = 60;
 /** Tenants remembered at once; far more than are active in a minute. */
@@ -50,10 +59,9 @@ const maxTenants = 100_000;
  * request costs no command; what a crash leaves untold or uncounted is right again after the retention.
  */
 export class RedisStoredBytes {
-  private readonly tenants = new Map<
-    string,
-    { readonly untold: Record<Kind, number>; total: TenantTotal; idleCounts: number }
-  >();
+  private readonly tenants = new Map<string, Entry>();
+
+  private counting: Promise<void> | undefined;
 
   constructor(
     private readonly redis: RedisClient,
@@ -72,25 +80,39 @@ export class RedisStoredBytes {
     return { ...entry.total, bytes: entry.total.bytes + entry.untold.sync + entry.untold.job };
   }
 
-  /** Tells what was added since the last call, and learns what other processes told. */
+  /**
+   * Tells what was added since the last call, and learns what other processes told. A call made while one is under way,
+   * as once a second while Redis is away, is that one: the same bytes must not be told twice.
+   */
   async count(): Promise<void> {
-    await Promise.all(
-      [...this.tenants].map(async ([tenant, entry]) => {
-        if ((entry.idleCounts += 1) > countsRemembered) this.tenants.delete(tenant);
-        const { sync, job } = entry.untold;
-        const args: number[] = [];
-        if (sync > 0) args.push(this.retention.syncMs, sync);
-        if (job > 0) args.push(this.retention.jobsMs, job);
-        const reply = await countScript.run(this.redis, [redisKeys.tenantBytes(tenant)], args);
-        const [bytes, firstExpiryMs] = reply as [number, number];
-        entry.untold.sync -= sync;
-        entry.untold.job -= job;
-        entry.total = { bytes, firstExpiryMs };
-      }),
-    );
+    this.counting ??= this.countAll().finally(() => (this.counting = undefined));
+    return this.counting;
   }
 
-  private entry(tenant: string): ReturnType<(typeof this.tenants)["get"]> {
+  private async countAll(): Promise<void> {
+    await Promise.all([...this.tenants].map(([tenant, entry]) => this.countOne(tenant, entry)));
+  }
+
+  private async countOne(tenant: string, entry: Entry): Promise<void> {
+    const { sync, job } = entry.untold;
+    const isIdle = sync === 0 && job === 0 && entry.idleCounts >= countsRefreshed;
+    entry.idleCounts += 1;
+    if (isIdle) {
+      if (entry.idleCounts > countsRemembered) this.tenants.delete(tenant);
+      return;
+    }
+    const args: number[] = [];
+    if (sync > 0) args.push(this.retention.syncMs, sync);
+    if (job > 0) args.push(this.retention.jobsMs, job);
+    const reply = await countScript.run(this.redis, [redisKeys.tenantBytes(tenant)], args);
+    const [bytes, firstExpiryMs] = reply as [number, number];
+    // Only now: what is added or asked meanwhile counts with what is under way.
+    entry.untold.sync -= sync;
+    entry.untold.job -= job;
+    entry.total = { bytes, firstExpiryMs };
+  }
+
+  private entry(tenant: string): Entry | undefined {
     let entry = this.tenants.get(tenant);
     if (entry === undefined) {
       if (this.tenants.size >= maxTenants) return undefined;

@@ -39,8 +39,16 @@ if redis.call('HEXISTS', meta, 'status') == 0 then return {'gone'} end
 local before, before_pen = tail(log)
 if before == '${terminalId}' then return {'closed'} end
 local openings = tonumber(string.match(before, '^(%d+)'))
+if before_pen == ARGV[5] then
+  -- Sent twice: the client library never heard the answer.
+  local mode = redis.call('XRANGE', log, before, before)[1][2][2]
+  local attempts = tonumber(redis.call('HGET', meta, 'attempts'))
+  return {mode, openings, attempts, redis.call('HGET', meta, 'live') or '', redis.call('HGETALL', meta)}
+end
 local epoch = openings + 1
-local written = redis.call('XLEN', log) > openings
+-- What a restart voided does not count.
+local base = redis.call('HMGET', meta, 'base', 'baseLength')
+local written = redis.call('XLEN', log) - (base[2] or 0) > openings - (base[2] and base[1] or 0)
 local mode = 'fresh'
 if written then
   local continues = string.find(' ' .. ARGV[3] .. ' ', ' ' .. redis.call('HGET', meta, 'endpoint') .. ' ', 1, true)
@@ -54,7 +62,7 @@ redis.call('HSETNX', meta, 'startedAtMs', ARGV[4])
 redis.call('XADD', log, epoch .. '-0', 'o', mode, 'p', ARGV[5], 'b', before .. ' ' .. before_pen)
 local ttl = redis.call('PTTL', meta)
 if ttl > 0 then redis.call('PEXPIRE', log, ttl) end
-if mode == 'restart' then redis.call('HSET', meta, 'base', epoch) end
+if mode == 'restart' then redis.call('HSET', meta, 'base', epoch, 'baseLength', redis.call('XLEN', log)) end
 local live = redis.call('HGET', meta, 'live') or ''
 if epoch > 1 then
   publish(live, table.concat({'O', ARGV[1], epoch, ARGV[5], mode, before, before_pen}, ' '))
@@ -122,7 +130,12 @@ local meta, log = KEYS[1], KEYS[2]
 local fields = redis.call('HMGET', meta, 'status', 'kind', 'expert', 'live')
 if not fields[1] then return {'gone'} end
 local last, pen = tail(log)
-if last == '${terminalId}' then return {'already-closed', fields[3], fields[1]} end
+if last == '${terminalId}' then
+  local terminal = redis.call('XRANGE', log, last, last)[1][2][2]
+  -- Sent twice by one attempt: the client library never heard the answer.
+  local same = ARGV[7] ~= '' and pen == ARGV[14] and terminal == ARGV[3]
+  return {same and 'closed' or 'already-closed', fields[3], fields[1]}
+end
 local payload = ''
 if ARGV[7] ~= '' then
   local last_epoch, last_seq = string.match(last, '^(%d+)-(%d+)$')
@@ -145,6 +158,30 @@ redis.call('PEXPIRE', meta, retention)
 redis.call('PEXPIRE', log, retention)
 publish(fields[4] or '', payload .. table.concat({'E', ARGV[1], last, pen, ARGV[3]}, ' '))
 return {'closed', fields[3], ARGV[2]}
+`);
+
+/**
+ * Writes the record of a request that Redis lost. KEYS: meta, log. ARGV: ms that it is kept, epochs that are taken already, then
+ * the record's fields and values in turn. The number of attempts is told from the entries of the log, so each has its
+ * opening. May run again when it was cut off.
+ */
+export const recreateScript = new LuaScript(`
+for epoch = 1, tonumber(ARGV[2]) do redis.pcall('XADD', KEYS[2], epoch .. '-0', 'o', 'fresh') end
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+return 1
+`);
+
+/** Notes how an attempt left a request; a record that is gone stays gone. KEYS: meta. ARGV: '1' if it does not count, '1' if nothing can go on behind it. */
+export const releaseScript = new LuaScript(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if ARGV[2] == '1' then redis.call('HSET', KEYS[1], 'continuable', '0') end
+if ARGV[1] == '1' then
+  redis.call('HINCRBY', KEYS[1], 'attempts', -1)
+  redis.call('HINCRBY', KEYS[1], 'refusals', 1)
+end
+return 1
 `);
 
 /**

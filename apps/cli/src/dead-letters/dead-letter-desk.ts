@@ -37,10 +37,17 @@ export class DeadLetterDesk {
     });
   }
 
-  /** Newest first; of `expert`, or of all that are configured. */
+  /**
+   * Newest first; of `expert`, or of all that are configured.
+   * @throws CommandFailure if `expert` is not configured and has left no letters either.
+   */
   async list(expert?: string): Promise<DeadLetter[]> {
-    const experts = expert === undefined ? this.system.experts.map(({ id }) => id) : [expert];
-    const lists = await Promise.all(experts.map((id) => this.letters.list(id)));
+    const configured = this.system.experts.map(({ id }) => id);
+    const lists = await Promise.all(
+      (expert === undefined ? configured : [expert]).map((id) => this.letters.list(id)),
+    );
+    if (expert !== undefined && !configured.includes(expert) && lists[0]?.length === 0)
+      throw new CommandFailure(`there is no expert '${expert}'; there are ${configured.join(", ")}`, 2);
     return lists.flat().sort((a, b) => b.failedAtMs - a.failedAtMs);
   }
 

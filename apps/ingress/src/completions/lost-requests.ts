@@ -46,9 +46,13 @@ export class LostRequests {
       if (waiting.sink.isOver) this.waiting.delete(id);
       else if (reconnected || waiting.lookAtMs <= nowMs) due.push(waiting);
     }
-    for (let from = 0; from < due.length; from += looksAtOnce) {
-      await Promise.all(due.slice(from, from + looksAtOnce).map((waiting) => this.look(waiting, nowMs)));
+    const failures: unknown[] = [];
+    for (let from = 0; from < due.length && failures.length === 0; from += looksAtOnce) {
+      const looks = due.slice(from, from + looksAtOnce).map((waiting) => this.look(waiting, nowMs));
+      for (const look of await Promise.allSettled(looks))
+        if (look.status === "rejected") failures.push(look.reason);
     }
+    if (failures.length > 0) throw failures[0];
     this.connections = connections;
   }
 

@@ -5,6 +5,7 @@ import {
   connectRedis,
   connectSubscriber,
   isCluster,
+  onReconnect,
   type RedisClient,
 } from "@expert-router/redis";
 import {
@@ -86,7 +87,7 @@ function redisPorts(
   const records = new RedisRequestStore(queueRedis, { retention });
   // This one is connected already.
   let connections = 1;
-  redis.on("ready", () => (connections += 1));
+  onReconnect(redis, () => (connections += 1));
   return {
     accept: async (record, liveChannel) => {
       // One connection keeps the order of both, so the record is there before a worker can see the job. In a cluster
