@@ -46,7 +46,7 @@ export function drawFault(kind: FaultKind, dice: Dice, system: FaultedSystem): F
       return of(`redis, ${pauseMs} ms`, () => system.restartRedis(pauseMs));
     }
     case "stop-worker":
-      // Longer than the 2 s of silence after which its jobs are given to others.
+      // Longer than the lock, and than the silence after which its jobs are given to others.
       return of(...freezing(dice.pick(system.workers), dice.between(2_500, 6_000)));
     case "stop-redis": {
       const pauseMs = dice.between(300, 4_500);
