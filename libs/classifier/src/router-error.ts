@@ -4,6 +4,7 @@ export type RouterErrorCode =
   | "artifact_invalid"
   | "artifact_corrupt"
   | "artifact_unsupported"
+  | "artifact_unwritable"
   | "policy_mismatch"
   | "training_data_invalid"
   | "training_data_insufficient";

@@ -6,12 +6,21 @@ export type VersionedContent = Pick<RouterManifest, "embedder" | "head" | "exper
 
 /** The name of this content: two artifacts with one version decide alike. */
 export function artifactVersion({ embedder, head, experts, files }: VersionedContent): string {
+  const { features, max_chars: maxChars, encoder } = embedder;
   const content = [
     artifactFormat,
     experts.map((of) => of.name),
     files["router.onnx"].sha256,
     files["vocabulary.bin"].sha256,
-    ...(embedder.encoder?.files ?? []).map((file) => file.sha256),
+    [features, maxChars],
+    ...(encoder === undefined
+      ? []
+      : [
+          encoder.name,
+          encoder.dimensions,
+          encoder.max_tokens,
+          encoder.files.map((of) => [of.name, of.sha256]),
+        ]),
   ];
   return `${embedder.kind}-${head.kind}-${sha256(JSON.stringify(content)).slice(0, 12)}`;
 }

@@ -62,6 +62,13 @@ describe("the place of an artifact", () => {
     expect(await readdir(real)).toContain("router.json");
   });
 
+  it("is told where the link leads nowhere, which stays as it is", async () => {
+    const link = join(root, "dangling");
+    await symlink(join(root, "nothing"), link);
+    await expect(writeArtifact(link, trained)).rejects.toMatchObject({ code: "artifact_unwritable" });
+    expect((await lstat(link)).isSymbolicLink()).toBe(true);
+  });
+
   it.runIf(process.platform === "linux")("is told where no folder can be made", async () => {
     await expect(writeArtifact("/proc/none/below", trained)).rejects.toThrow(/ENOENT/);
   });
@@ -96,6 +103,13 @@ describe("readArtifact", () => {
           new TextDecoder().decode(bytes).replace(/"version": "[^"]+"/, '"version": "mine"'),
         ),
         /calls itself mine, but its content is tfidf-linear-/,
+      ],
+      [
+        "artifact_corrupt",
+        broken("shortened", "router.json", (bytes) =>
+          new TextDecoder().decode(bytes).replace(/"max_chars": \d+/, '"max_chars": 100'),
+        ),
+        /but its content is tfidf-linear-/,
       ],
     ];
     for (const [code, dir, message] of cases) {

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, lstat, mkdir, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import {
   artifactFormat,
@@ -7,6 +7,7 @@ import {
   formatManifest,
   manifestFile,
   maxClassifiedChars,
+  RouterError,
   type RouterManifest,
   type TrainedRouter,
 } from "@expert-router/classifier";
@@ -27,6 +28,7 @@ export interface ArtifactEncoder {
 /**
  * Writes a trained router as an artifact folder. The folder appears, or replaces the one that was there, only
  * once every byte is written; nothing is left behind on failure.
+ * @throws RouterError `artifact_unwritable`.
  */
 export async function writeArtifact(
   dir: string,
@@ -50,7 +52,13 @@ export async function writeArtifact(
   const { training } = router;
   const version = artifactVersion(content);
   const manifest = { format: artifactFormat, version, embedder, head, experts, training, files } as const;
-  await replaceFolder(dir, { ...contents, [manifestFile]: formatManifest(manifest) }, encoder);
+  try {
+    await replaceFolder(dir, { ...contents, [manifestFile]: formatManifest(manifest) }, encoder);
+  } catch (cause) {
+    throw new RouterError("artifact_unwritable", `${dir} cannot be written: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
   return manifest;
 }
 
@@ -73,6 +81,8 @@ async function replaceFolder(
 ): Promise<void> {
   // Where the path is a link, the folder that it leads to is replaced and not the link.
   const dir = await realpath(path).catch((error: unknown) => ifMissing(error, path));
+  if (dir === path && (await lstat(path).catch(() => undefined))?.isSymbolicLink() === true)
+    throw new Error("it is a link that leads nowhere");
   const beside = join(dirname(dir), `.${basename(dir)}.${process.pid}`);
   const fresh = `${beside}.new`;
   const old = `${beside}.old`;

@@ -21,7 +21,7 @@ export interface ServingRouterParts {
 
 /** Decisions under way at once: more would only wait. */
 const maxUnderWay = 4_096;
-/** So few are let in however long the last one took. */
+/** So few are let in however long the oldest has been waiting. */
 const fewUnderWay = 64;
 /** A request that would wait longer than this for its decision alone is better sent again later. */
 const maxDecisionMs = 5_000;
@@ -29,9 +29,8 @@ const maxDecisionMs = 5_000;
 /** The {@link PromptRouter} of this process: the version whose turn it is decides, and what it decides is watched. */
 export class ServingRouter implements PromptRouter {
   private readonly shadows: ShadowDecisions;
-  private underWay = 0;
-  /** How long the last decision took, its wait for the model included: what the next one has to expect. */
-  private lastDecisionMs = 0;
+  /** When each decision under way began, the oldest first: the next one has to expect at least as long a wait. */
+  private readonly underWay = new Set<{ readonly startedAt: number }>();
 
   constructor(private readonly parts: ServingRouterParts) {
     const { lineup, metrics, log } = parts;
@@ -44,25 +43,18 @@ export class ServingRouter implements PromptRouter {
 
   /** @throws CodedError `router_overloaded` when so many decisions are under way that another one would wait for seconds. */
   async route(input: string | readonly ChatMessage[], origin: RequestOrigin): Promise<ExpertDecision> {
-    this.assertRoom();
     const turns = classifiedTurns(input);
-    const startedAt = performance.now();
-    this.underWay++;
-    let decision: ExpertDecision;
-    try {
-      decision = (await this.byCandidate(turns, origin)) ?? (await this.byActive(turns));
-    } finally {
-      this.underWay--;
-      this.lastDecisionMs = performance.now() - startedAt;
-    }
+    const decision = await this.admitted(
+      async () => (await this.byCandidate(turns, origin)) ?? this.byActive(turns),
+    );
     if (decision.cluster !== null) this.parts.metrics.confidence.observe(decision.confidence);
     this.parts.sample.offer(origin.id, turns, decision);
     return decision;
   }
 
   /** What the active version would decide. Nothing is counted: nobody is served. */
-  explain(input: string | readonly ChatMessage[]): Promise<ExplainedDecision> {
-    return this.parts.lineup.serving.active.explain(input);
+  async explain(input: string | readonly ChatMessage[]): Promise<ExplainedDecision> {
+    return this.admitted(() => this.parts.lineup.serving.active.explain(input));
   }
 
   status(): RouterStatus {
@@ -86,13 +78,22 @@ export class ServingRouter implements PromptRouter {
     };
   }
 
-  private assertRoom(): void {
-    const { underWay, lastDecisionMs } = this;
-    const waits = underWay >= fewUnderWay && lastDecisionMs > maxDecisionMs;
-    if (!waits && underWay < maxUnderWay) return;
-    throw new CodedError("router_overloaded", "Too many prompts wait to be classified.", {
-      retryAfterS: Math.max(1, Math.ceil(lastDecisionMs / 1_000)),
-    });
+  private async admitted<Result>(decide: () => Promise<Result>): Promise<Result> {
+    const { underWay } = this;
+    const call = { startedAt: performance.now() };
+    const [oldest = call] = underWay;
+    const waitMs = call.startedAt - oldest.startedAt;
+    if (underWay.size >= maxUnderWay || (underWay.size >= fewUnderWay && waitMs > maxDecisionMs)) {
+      throw new CodedError("router_overloaded", "Too many prompts wait to be classified.", {
+        retryAfterS: Math.max(1, Math.ceil(waitMs / 1_000)),
+      });
+    }
+    underWay.add(call);
+    try {
+      return await decide();
+    } finally {
+      underWay.delete(call);
+    }
   }
 
   /** The candidate's decision, if it is its turn. One that fails at it does not harm the request. */
