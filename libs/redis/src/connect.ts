@@ -1,6 +1,7 @@
 import { parseRedisUrl, type RedisTarget } from "@expert-router/contracts";
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from "ioredis";
 import { coalesceWrites } from "./coalesced-writes.js";
+import { CalmSentinelConnector } from "./calm-sentinel-connector.js";
 import { RovingConnector } from "./roving-connector.js";
 
 /** A connection for commands: to one server, to the master that Sentinels name, or to all nodes of a Redis Cluster. */
@@ -125,6 +126,7 @@ function sentinelOptions(
     sentinelRetryStrategy: mode === "brief" ? () => null : retryDelayMs,
     // A master that froze keeps its connections; the Sentinels say when there is another one.
     failoverDetector: mode !== "brief",
+    Connector: CalmSentinelConnector,
   };
 }
 
