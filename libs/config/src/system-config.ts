@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import type { EngineKind } from "@expert-router/contracts";
+import { keyTenant, userTenant, type EngineKind, type PriorityClass } from "@expert-router/contracts";
 import { ConfigError } from "./config-error.js";
 import { schemaProblems } from "./schema-problems.js";
 import { systemRuleProblems, type Problem } from "./system-rules.js";
@@ -58,6 +58,34 @@ export interface KeepPromptsConfig {
   readonly days: number;
 }
 
+/** What one class of work may have. */
+export interface ClassConfig {
+  /** Share of an expert's tokens that it gets when all classes want more than there is, 0 to 0.5. */
+  readonly minShare: number;
+  /** Jobs of it that wait at one expert at most. */
+  readonly maxQueued: number;
+  /** Estimated wait in s above which no more of it is accepted; undefined: any. */
+  readonly maxWaitS?: number | undefined;
+}
+
+/** What one tenant may have, at each expert. */
+export interface TenantShare {
+  /** Tenants of one class get tokens in proportion to it. */
+  readonly weight: number;
+  readonly maxRunning?: number | undefined;
+  readonly maxWaiting?: number | undefined;
+}
+
+/** Who is served when. */
+export interface SchedulingConfig {
+  /** Share of a worker's places that batch work leaves free for interactive requests, 0 to 0.9. */
+  readonly headroom: number;
+  readonly classes: Readonly<Record<PriorityClass, ClassConfig>>;
+  readonly defaultTenant: TenantShare;
+  /** By tenant, as requests name it. */
+  readonly tenants: ReadonlyMap<string, TenantShare>;
+}
+
 /** expert-router.yaml: what all processes of one system share. */
 export interface SystemConfig {
   /** Absolute path of the file. */
@@ -82,6 +110,7 @@ export interface SystemConfig {
     /** Memory of Redis above which no new work is accepted; undefined: a share of what Redis may use. */
     readonly maxStoredMb?: number | undefined;
   };
+  readonly scheduling: SchedulingConfig;
   /** Seconds that finished work is kept; `deadS`: requests that failed for good, with their bodies. */
   readonly retention: { readonly syncS: number; readonly jobsS: number; readonly deadS: number };
 }
@@ -173,6 +202,7 @@ function toSystemConfig(file: SystemFile, path: string): SystemConfig {
       maxTenantMb: limits.max_tenant_mb,
       ...(limits.max_stored_mb !== undefined && { maxStoredMb: limits.max_stored_mb }),
     },
+    scheduling: toSchedulingConfig(file.scheduling),
     retention: { syncS: retention.sync_s, jobsS: retention.jobs_s, deadS: retention.dead_s },
   };
 }
@@ -189,6 +219,45 @@ function toExpertConfig({ engine, ...expert }: ExpertEntry): ExpertConfig {
       firstTokenTimeoutMs: engine.first_token_timeout_ms,
       interTokenTimeoutMs: engine.inter_token_timeout_ms,
     },
+  };
+}
+
+function toSchedulingConfig({
+  headroom,
+  classes,
+  default_tenant,
+  tenants,
+}: SystemFile["scheduling"]): SchedulingConfig {
+  return {
+    headroom,
+    classes: {
+      interactive: toClassConfig(classes.interactive),
+      async: toClassConfig(classes.async),
+      batch: toClassConfig(classes.batch),
+    },
+    defaultTenant: toTenantShare(default_tenant),
+    tenants: new Map(
+      tenants.map((tenant) => [
+        tenant.user === undefined ? keyTenant(tenant.key_sha256!.toLowerCase()) : userTenant(tenant.user),
+        toTenantShare(tenant),
+      ]),
+    ),
+  };
+}
+
+function toClassConfig(entry: SystemFile["scheduling"]["classes"]["batch"]): ClassConfig {
+  return {
+    minShare: entry.min_share,
+    maxQueued: entry.max_queued,
+    ...(entry.max_wait_s !== undefined && { maxWaitS: entry.max_wait_s }),
+  };
+}
+
+function toTenantShare(entry: SystemFile["scheduling"]["default_tenant"]): TenantShare {
+  return {
+    weight: entry.weight,
+    ...(entry.max_running !== undefined && { maxRunning: entry.max_running }),
+    ...(entry.max_waiting !== undefined && { maxWaiting: entry.max_waiting }),
   };
 }
 

@@ -33,6 +33,55 @@ const keepPromptsSchema = z.strictObject({
   days: z.int().min(1).max(3_650).default(30),
 });
 
+/** `scheduling.classes.*` */
+const classSchema = (defaults: { min_share: number; max_queued: number }) =>
+  z
+    .strictObject({
+      min_share: z.number().min(0).max(0.5).default(defaults.min_share),
+      max_queued: z.int().min(1).max(10_000_000).default(defaults.max_queued),
+      max_wait_s: z.number().gt(0).max(604_800).optional(),
+    })
+    .prefault({});
+
+const tenantShare = {
+  weight: z.number().min(0.001).max(1_000).default(1),
+  max_running: z.int().min(1).max(1_000_000).optional(),
+  max_waiting: z.int().min(1).max(10_000_000).optional(),
+};
+
+/** `scheduling` */
+const schedulingSchema = z
+  .strictObject({
+    headroom: z.number().min(0).max(0.9).default(0.1),
+    classes: z
+      .strictObject({
+        interactive: classSchema({ min_share: 0, max_queued: 10_000 }),
+        async: classSchema({ min_share: 0.1, max_queued: 100_000 }),
+        batch: classSchema({ min_share: 0.05, max_queued: 100_000 }),
+      })
+      .prefault({}),
+    default_tenant: z.strictObject(tenantShare).prefault({}),
+    tenants: z
+      .array(
+        z
+          .strictObject({
+            name: z.string().min(1).max(100).optional(),
+            user: z.string().min(1).max(256).optional(),
+            key_sha256: z
+              .string()
+              .regex(/^[0-9a-f]{64}$/i, { error: "expected 64 hexadecimal digits" })
+              .optional(),
+            ...tenantShare,
+          })
+          .refine((tenant) => (tenant.user === undefined) !== (tenant.key_sha256 === undefined), {
+            error: "give either 'user' or 'key_sha256'",
+          }),
+      )
+      .max(10_000)
+      .default([]),
+  })
+  .prefault({});
+
 /** The keys of expert-router.yaml, as they are written there. Rules between keys are in `system-rules`. */
 export const systemSchema = z.strictObject({
   router: z
@@ -58,6 +107,7 @@ export const systemSchema = z.strictObject({
       max_stored_mb: z.number().gt(0).max(100_000_000).optional(),
     })
     .prefault({}),
+  scheduling: schedulingSchema,
   retention: z
     .strictObject({
       sync_s: z.int().min(1).max(31_536_000).default(600),

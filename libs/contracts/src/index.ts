@@ -11,5 +11,6 @@ export * from "./redis-keys.js";
 export * from "./redis-url.js";
 export * from "./requests.js";
 export * from "./router-deployment.js";
+export * from "./tenants.js";
 export * from "./token-events.js";
 export * from "./workers.js";

@@ -20,6 +20,14 @@ export const requestStatuses = [
 ] as const;
 export type RequestStatus = (typeof requestStatuses)[number];
 
+/** Hashes of a conversation, by which the worker that answered its last turn is found again. */
+export interface PrefixKeys {
+  /** Of the conversation up to its last answer, which the worker that gave that answer holds; undefined for a first turn. */
+  readonly behind?: string | undefined;
+  /** Of the whole prompt: what the worker that answers this holds afterwards. */
+  readonly after: string;
+}
+
 /** Everything about one request that outlives the HTTP call; the `meta` hash in Redis. */
 export interface RequestRecord {
   readonly id: RequestId;
@@ -31,6 +39,10 @@ export interface RequestRecord {
   readonly decision: DecisionRecord;
   readonly tenant: string;
   readonly priorityClass: PriorityClass;
+  /** Tokens it is expected to cost, prompt and answer together. */
+  readonly expectedTokens: number;
+  /** What an engine should hold in its cache already to answer this cheaply; undefined: nothing is known. */
+  readonly prefix?: PrefixKeys | undefined;
   /** Unix time in ms. */
   readonly createdAtMs: number;
   /** Unix time in ms after which nobody wants the answer; undefined: no deadline. */

@@ -53,7 +53,7 @@ async function enqueue(
   priorityClass: TakenJob["priorityClass"] = "interactive",
 ): Promise<RequestId[]> {
   const ids = Array.from({ length: count }, () => newRequestId());
-  for (const id of ids) await queue.enqueue({ id, priorityClass });
+  for (const id of ids) await queue.enqueue({ id, priorityClass, tenant: "default", expectedTokens: 100 });
   return ids;
 }
 
@@ -74,7 +74,8 @@ describe("an expert's queue", () => {
 
   it("takes an id that is queued already for the same job", async () => {
     const id = newRequestId();
-    for (let i = 0; i < 3; i++) await queue.enqueue({ id, priorityClass: "interactive" });
+    for (let i = 0; i < 3; i++)
+      await queue.enqueue({ id, priorityClass: "interactive", tenant: "default", expectedTokens: 100 });
     expect((await queue.depth()).interactive).toBe(1);
   });
 

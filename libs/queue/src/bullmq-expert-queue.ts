@@ -1,7 +1,7 @@
 import { bullmqPrefix, expertQueueName, type PriorityClass, type RequestId } from "@expert-router/contracts";
 import type { RedisClient } from "@expert-router/redis";
 import { Job, Queue, type DefaultJobOptions } from "bullmq";
-import type { ExpertQueue, QueuedJob } from "./expert-queue.js";
+import type { Admission, ExpertQueue, JobSum, QueuedJob, QueueFigures, QueuePlace } from "./expert-queue.js";
 import { bullmqPriorities } from "./priorities.js";
 
 /**
@@ -49,6 +49,33 @@ export class BullmqExpertQueue implements ExpertQueue {
 
   async has(id: RequestId): Promise<boolean> {
     return (await this.redis.exists(this.queue.toKey(id))) === 1;
+  }
+
+  async place(id: RequestId): Promise<QueuePlace | undefined> {
+    const position = await this.position(id);
+    return position === undefined ? undefined : { position, positionInClass: position };
+  }
+
+  async figures(): Promise<QueueFigures> {
+    const depth = await this.depth();
+    const sum = (jobs: number): JobSum => ({ jobs, tokens: 0 });
+    return {
+      waiting: {
+        interactive: sum(depth.interactive),
+        async: sum(depth.async),
+        batch: sum(depth.batch),
+      },
+      started: { interactive: sum(0), async: sum(0), batch: sum(0) },
+      booked: { interactive: 0, async: 0, batch: 0 },
+    };
+  }
+
+  async admit(): Promise<Admission> {
+    return { admitted: true };
+  }
+
+  async waitingOf(): Promise<number> {
+    return 0;
   }
 
   async position(id: RequestId): Promise<number | undefined> {

@@ -1,6 +1,12 @@
 export { BullmqExpertConsumer, type ConsumerOptions } from "./bullmq-expert-consumer.js";
 export { BullmqExpertQueue, bullmqJobOptions, bullmqQueueSettings } from "./bullmq-expert-queue.js";
+export { queuedJob } from "./expert-queue.js";
 export type {
+  Admission,
+  AdmissionClaim,
+  JobSum,
+  QueueFigures,
+  QueuePlace,
   ExpertConsumer,
   ExpertQueue,
   JobOutcome,

@@ -42,7 +42,8 @@ it("a job whose worker never heard that it has it runs as soon as the connection
   // The fetches of these are answered into the void.
   const ids = Array.from({ length: 5 }, () => newRequestId());
   proxy.set("swallow");
-  for (const id of ids) await queue.enqueue({ id, priorityClass: "interactive" });
+  for (const id of ids)
+    await queue.enqueue({ id, priorityClass: "interactive", tenant: "default", expectedTokens: 100 });
   await waitFor("one is taken", async () => (await direct.llen("er:{code}:active")) > 0);
   expect(ran).toEqual([]);
   proxy.heal();

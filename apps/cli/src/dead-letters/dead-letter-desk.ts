@@ -7,7 +7,7 @@ import {
   type RequestRecord,
   type RequestState,
 } from "@expert-router/contracts";
-import { BullmqExpertQueue } from "@expert-router/queue";
+import { BullmqExpertQueue, queuedJob } from "@expert-router/queue";
 import { RedisDeadLetters, RedisRequestStore } from "@expert-router/token-stream";
 import type { RedisClient } from "@expert-router/redis";
 import { CommandFailure } from "../command-failure.js";
@@ -97,7 +97,7 @@ export class DeadLetterDesk {
     else if (present.status !== "queued") return;
     const queue = BullmqExpertQueue.create(record.decision.expert, this.redis);
     try {
-      await queue.enqueue({ id: record.id, priorityClass: record.priorityClass });
+      await queue.enqueue(queuedJob(record));
     } finally {
       await queue.close();
     }
@@ -131,6 +131,7 @@ function replayed(request: RequestState, id: RequestId): RequestRecord {
     tenant: request.tenant,
     // Nobody waits at an open connection for it.
     priorityClass: request.priorityClass === "interactive" ? "async" : request.priorityClass,
+    expectedTokens: request.expectedTokens,
     createdAtMs: Date.now(),
     metadata: { ...request.metadata, replay_of: request.id },
     continuable: request.continuable,

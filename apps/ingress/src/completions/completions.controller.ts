@@ -21,7 +21,13 @@ import { ExpertChooser } from "./expert-chooser.js";
 import { priorityHeader, readPriority } from "./priority.js";
 import { decisionHeaders, expired, RequestIntake } from "./request-intake.js";
 import { StorageAdmission } from "./storage-admission.js";
-import { classifierInput, isContinuable, requestOrigin, wantsUsage } from "./request-traits.js";
+import {
+  classifierInput,
+  expectedTokens,
+  isContinuable,
+  requestOrigin,
+  wantsUsage,
+} from "./request-traits.js";
 
 /** The body schema of each endpoint. */
 export const bodySchemas = {
@@ -89,6 +95,7 @@ export class CompletionsController {
       ),
       tenant: syncTenant(request, body),
       priorityClass,
+      expectedTokens: expectedTokens(body),
       createdAtMs,
       deadlineAtMs: createdAtMs + this.context.settings.system.limits.syncTimeoutS * 1_000,
       continuable: isContinuable(endpoint, body),

@@ -1,4 +1,5 @@
 import { CodedError, type RequestId, type RequestRecord } from "@expert-router/contracts";
+import { queuedJob } from "@expert-router/queue";
 import type { Following } from "@expert-router/token-stream";
 import { Inject, Injectable } from "@nestjs/common";
 import { isFinal } from "../jobs/job-view.js";
@@ -57,7 +58,7 @@ export class LostRequests {
   }
 
   private async look(waiting: Waiting, nowMs: number): Promise<void> {
-    const { id, decision, priorityClass } = waiting.record;
+    const { id, decision } = waiting.record;
     const queue = this.ports.queues.get(decision.expert);
     // In this order: a worker closes the log before it takes the job off the queue.
     const queued = await queue?.has(id);
@@ -65,7 +66,7 @@ export class LostRequests {
     if (waiting.sink.isOver) return;
     if (state === undefined && !(await this.recreate(waiting))) return;
     if (state === undefined || (!isFinal(state) && queued === false)) {
-      await queue?.enqueue({ id, priorityClass });
+      await queue?.enqueue(queuedJob(waiting.record));
       this.context.metrics.handBacks.inc({ expert: decision.expert, cause: "queue-lost" });
       this.context.logger.warn({ requestId: id }, "Redis had lost a request; it is put back");
     }

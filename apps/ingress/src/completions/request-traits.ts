@@ -49,6 +49,18 @@ export function classifierInput(endpoint: Endpoint, body: Body): string | readon
   return texts.join("\n");
 }
 
+/** Characters of a token, about, and tokens of an answer whose length nobody bounds. */
+const charactersPerToken = 4;
+const unboundedAnswerTokens = 256;
+
+/** Tokens that a request is expected to cost: its body's length stands for the prompt, its own bound for the answer. */
+export function expectedTokens(body: Body): number {
+  const bound = body["max_completion_tokens"] ?? body["max_tokens"];
+  const answer = typeof bound === "number" && bound > 0 ? bound : unboundedAnswerTokens;
+  const content = JSON.stringify(body["messages"] ?? body["prompt"] ?? "");
+  return Math.ceil(content.length / charactersPerToken) + answer;
+}
+
 /** Who asks, for the choice between versions of the router. */
 export function requestOrigin(
   request: { readonly id: string; readonly tenant: string },

@@ -55,11 +55,16 @@ export class ExpertMonitor {
   private async count(load: ExpertLoad): Promise<void> {
     const { id } = load.expert;
     const { added } = load;
-    const [depth, workers, deadLetters] = await Promise.all([
-      this.ports.queues.get(id)!.depth(),
+    const [{ waiting }, workers, deadLetters] = await Promise.all([
+      this.ports.queues.get(id)!.figures(),
       this.ports.registry.alive(id),
       this.ports.deadLetters.count(id),
     ]);
+    const depth = {
+      interactive: waiting.interactive.jobs,
+      async: waiting.async.jobs,
+      batch: waiting.batch.jobs,
+    };
     load.update(depth, workers, added, Date.now());
     const { metrics } = this.context;
     for (const name of priorityClasses) metrics.queueDepth.set({ expert: id, class: name }, depth[name]);

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { CodedError } from "@expert-router/contracts";
+import { CodedError, defaultTenant, keyTenant } from "@expert-router/contracts";
 
 /** The keys that clients may show. */
 export class ApiKeys {
@@ -19,7 +19,7 @@ export class ApiKeys {
    * @throws CodedError `invalid_api_key`
    */
   tenant(authorization: string | undefined): string {
-    if (!this.required) return "default";
+    if (!this.required) return defaultTenant;
     const key = /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
     if (key === undefined) {
       throw new CodedError(
@@ -32,7 +32,7 @@ export class ApiKeys {
     let known = false;
     for (const candidate of this.hashes) known = timingSafeEqual(candidate, hash) || known;
     if (!known) throw new CodedError("invalid_api_key", "Incorrect API key provided.");
-    return `key-${hash.toString("hex", 0, 8)}`;
+    return keyTenant(hash.toString("hex"));
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { defaultTenant, userTenant } from "@expert-router/contracts";
 import type { FastifyRequest } from "fastify";
 
 declare module "fastify" {
@@ -16,6 +16,6 @@ declare module "fastify" {
  */
 export function syncTenant(request: FastifyRequest, body: Readonly<Record<string, unknown>>): string {
   const { user } = body;
-  if (request.tenant !== "default" || typeof user !== "string" || user === "") return request.tenant;
-  return `user-${createHash("sha256").update(user).digest("hex").slice(0, 16)}`;
+  if (request.tenant !== defaultTenant || typeof user !== "string" || user === "") return request.tenant;
+  return userTenant(user);
 }

@@ -158,10 +158,10 @@ export class JobDesk {
 
   private async waitingView(state: RequestState): Promise<Job> {
     const { expert } = state.decision;
-    const position =
-      state.status === "queued" ? await this.ports.queues.get(expert)?.position(state.id) : undefined;
-    const etaS = position === undefined ? null : this.monitor.load(expert).etaS(position);
-    return jobView(state, { queuePosition: position ?? null, etaS, response: null });
+    const place =
+      state.status === "queued" ? await this.ports.queues.get(expert)?.place(state.id) : undefined;
+    const etaS = place === undefined ? null : this.monitor.load(expert).etaS(place.position);
+    return jobView(state, { queuePosition: place?.position ?? null, etaS, response: null });
   }
 
   private async listView(state: RequestState): Promise<Job> {

@@ -20,7 +20,12 @@ import { ExpertChooser } from "../completions/expert-chooser.js";
 import { priorityHeader, readPriority } from "../completions/priority.js";
 import { decisionHeaders } from "../completions/request-intake.js";
 import { StorageAdmission } from "../completions/storage-admission.js";
-import { classifierInput, isContinuable, requestOrigin } from "../completions/request-traits.js";
+import {
+  classifierInput,
+  expectedTokens,
+  isContinuable,
+  requestOrigin,
+} from "../completions/request-traits.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { validate } from "../http/request-validation.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
@@ -122,6 +127,7 @@ export class JobsController {
       ),
       tenant: request.tenant,
       priorityClass: priority ?? readPriority(request.headers[priorityHeader], "async"),
+      expectedTokens: expectedTokens(body),
       createdAtMs,
       deadlineAtMs: deadlineS === undefined ? undefined : createdAtMs + Math.round(deadlineS * 1_000),
       metadata,

@@ -1,5 +1,5 @@
 import type { RequestId, RequestState } from "@expert-router/contracts";
-import type { ExpertQueue } from "@expert-router/queue";
+import { queuedJob, type ExpertQueue } from "@expert-router/queue";
 import { Inject, Injectable } from "@nestjs/common";
 import { expired, RequestIntake } from "../completions/request-intake.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
@@ -52,7 +52,7 @@ export class LostJobs {
     if (state.deadlineAtMs !== undefined && state.deadlineAtMs <= nowMs) {
       await this.intake.takeOut(id, queue.expert, expired);
     } else if (!queued) {
-      await queue.enqueue({ id, priorityClass: state.priorityClass });
+      await queue.enqueue(queuedJob(state));
       this.context.metrics.handBacks.inc({ expert: queue.expert, cause: "queue-lost" });
       this.context.logger.warn({ requestId: id }, "the queue had lost a job; it is put back");
     }

@@ -4,14 +4,21 @@ import {
   startPosition,
   type Delta,
   type Position,
-  type PriorityClass,
   type RequestId,
   type RequestRecord,
   type RequestState,
   type Terminal,
   type WorkerReport,
 } from "@expert-router/contracts";
-import type { ExpertQueue, QueuedJob, WorkerRegistry } from "@expert-router/queue";
+import {
+  queuedJob,
+  type Admission,
+  type ExpertQueue,
+  type QueuedJob,
+  type QueueFigures,
+  type QueuePlace,
+  type WorkerRegistry,
+} from "@expert-router/queue";
 import type { Following, RequestStore, TokenFollower, TokenSink } from "@expert-router/token-stream";
 import type { IngressPorts, PromptRouter } from "../wiring/ports.js";
 
@@ -185,13 +192,27 @@ export class FakeQueue implements ExpertQueue {
     return this.jobs.some((job) => job.id === id);
   }
 
-  async position(id: RequestId): Promise<number | undefined> {
+  async place(id: RequestId): Promise<QueuePlace | undefined> {
     const index = this.jobs.findIndex((job) => job.id === id);
-    return index < 0 ? undefined : index;
+    return index < 0 ? undefined : { position: index, positionInClass: index };
   }
 
-  async depth(): Promise<Record<PriorityClass, number>> {
-    return { interactive: this.jobs.length, async: 0, batch: 0 };
+  async figures(): Promise<QueueFigures> {
+    const none = { jobs: 0, tokens: 0 };
+    const tokens = this.jobs.reduce((total, job) => total + job.expectedTokens, 0);
+    return {
+      waiting: { interactive: { jobs: this.jobs.length, tokens }, async: none, batch: none },
+      started: { interactive: none, async: none, batch: none },
+      booked: { interactive: 0, async: 0, batch: 0 },
+    };
+  }
+
+  async admit(): Promise<Admission> {
+    return { admitted: true };
+  }
+
+  async waitingOf(tenant: string): Promise<number> {
+    return this.jobs.filter((job) => job.tenant === tenant).length;
   }
 }
 
@@ -288,9 +309,7 @@ export function fakePorts(experts: readonly string[]): FakePorts {
     logs,
     accept: async (record) => {
       await logs.create(record);
-      await queues
-        .get(record.decision.expert)
-        ?.enqueue({ id: record.id, priorityClass: record.priorityClass });
+      await queues.get(record.decision.expert)?.enqueue(queuedJob(record));
     },
     store: logs,
     deadLetters: { count: async () => 0 },

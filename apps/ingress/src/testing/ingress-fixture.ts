@@ -125,6 +125,16 @@ function settings(
         maxAnswerMb: 1,
         maxTenantMb: 1,
       },
+      scheduling: {
+        headroom: 0.1,
+        classes: {
+          interactive: { minShare: 0, maxQueued: 10_000 },
+          async: { minShare: 0.1, maxQueued: 100_000 },
+          batch: { minShare: 0.05, maxQueued: 100_000 },
+        },
+        defaultTenant: { weight: 1 },
+        tenants: new Map(),
+      },
       retention: { syncS: 600, jobsS: 86_400, deadS: 604_800 },
     },
   };

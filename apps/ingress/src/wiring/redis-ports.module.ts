@@ -1,5 +1,5 @@
 import { expertQueueName } from "@expert-router/contracts";
-import { BullmqExpertQueue, bullmqQueueSettings, RedisWorkerRegistry } from "@expert-router/queue";
+import { BullmqExpertQueue, bullmqQueueSettings, queuedJob, RedisWorkerRegistry } from "@expert-router/queue";
 import {
   awaitReady,
   connectRedis,
@@ -92,10 +92,9 @@ function redisPorts(
     accept: async (record, liveChannel) => {
       // One connection keeps the order of both, so the record is there before a worker can see the job. In a cluster
       // they go to different nodes.
-      const { id, priorityClass, decision } = record;
       const created = records.create(record, liveChannel);
       if (isCluster(queueRedis)) await created;
-      const queued = queues.get(decision.expert)?.enqueue({ id, priorityClass });
+      const queued = queues.get(record.decision.expert)?.enqueue(queuedJob(record));
       await Promise.all([created, queued]);
     },
     store: new RedisRequestStore(redis, { retention }),

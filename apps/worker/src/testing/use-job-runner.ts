@@ -90,6 +90,7 @@ export function useJobRunner() {
       decision: { expert: "code", cluster: null, confidence: 1, reason: "pinned", routerVersion: null },
       tenant: "default",
       priorityClass: "async",
+      expectedTokens: 100,
       createdAtMs: Date.now(),
       continuable: true,
       exposed: false,

@@ -82,6 +82,7 @@ export function record(overrides: Partial<RequestRecord> = {}): RequestRecord {
     decision: { expert: "code", cluster: "code", confidence: 0.9, reason: "best-match", routerVersion: "1" },
     tenant: "default",
     priorityClass: "async",
+    expectedTokens: 100,
     createdAtMs: Date.now(),
     continuable: true,
     exposed: false,
