@@ -17,6 +17,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { OpenAnswers } from "../answers/open-answers.js";
 import { bodySchemas } from "../completions/completions.controller.js";
 import { ExpertChooser } from "../completions/expert-chooser.js";
+import { prefixKeys } from "../completions/prefix-keys.js";
 import { priorityHeader, readPriority } from "../completions/priority.js";
 import { decisionHeaders } from "../completions/request-intake.js";
 import { StorageAdmission } from "../completions/storage-admission.js";
@@ -128,6 +129,7 @@ export class JobsController {
       tenant: request.tenant,
       priorityClass: priority ?? readPriority(request.headers[priorityHeader], "async"),
       expectedTokens: expectedTokens(body),
+      prefix: prefixKeys(endpoint, body, request.tenant),
       createdAtMs,
       deadlineAtMs: deadlineS === undefined ? undefined : createdAtMs + Math.round(deadlineS * 1_000),
       metadata,
