@@ -24,6 +24,7 @@ const worker: WorkerReport = {
   engineModel: "simulated",
   running: 0,
   concurrency: 4,
+  credits: 4,
   finished: 0,
 };
 
