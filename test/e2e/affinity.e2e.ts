@@ -30,17 +30,19 @@ async function ask(messages: Message[]): Promise<Answer> {
   return (await response.json()) as Answer;
 }
 
-/** The shares of the prompts of all turns but the first that the engine held. */
-async function converse(name: number): Promise<number[]> {
+/** Of all turns but the first: whether the engine held all up to the answer before. */
+async function converse(name: number): Promise<boolean[]> {
   const messages: Message[] = [];
-  const shares: number[] = [];
+  const held: boolean[] = [];
   for (let turn = 0; turn < turns; turn += 1) {
     messages.push({ role: "user", content: `Conversation ${name}, turn ${turn}. ${"Go on. ".repeat(20)}` });
     const { choices, usage } = await ask(messages);
     messages.push(choices[0]?.message as Message);
-    if (turn > 0) shares.push(usage.prompt_tokens_details.cached_tokens / usage.prompt_tokens);
+    const share = usage.prompt_tokens_details.cached_tokens / usage.prompt_tokens;
+    // With all of it, 0.57, 0.73 and 0.80 of the prompt; with a turn less, 0.53 at most.
+    if (turn > 0) held.push(share > 0.4 + 0.1 * turn);
   }
-  return shares;
+  return held;
 }
 
 it("the turns of a conversation go to the worker whose engine holds it", async () => {
@@ -51,8 +53,8 @@ it("the turns of a conversation go to the worker whose engine holds it", async (
   }
   await system.startIngress();
   await system.whenWorkersAre(workers);
-  const shares = (await Promise.all(Array.from({ length: conversations }, (_, i) => converse(i)))).flat();
-  const hits = shares.filter((share) => share > 0.4).length / shares.length;
+  const held = (await Promise.all(Array.from({ length: conversations }, (_, i) => converse(i)))).flat();
+  const hits = held.filter(Boolean).length / held.length;
   // By chance, a turn meets the engine of the one before it once in three times.
   expect(hits).toBeGreaterThan(0.8);
 });
