@@ -5,6 +5,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import { createEngine } from "./create-engine.js";
 import type { InferenceEngine } from "./inference-engine.js";
 
+/** Of a server that takes the request and says nothing. */
+const silence = Symbol("silence");
 let server: Server | undefined;
 let engine: InferenceEngine | undefined;
 let asked: string[] = [];
@@ -15,14 +17,14 @@ afterEach(async () => {
   asked = [];
 });
 
-type Page = string | number | "silence";
+type Page = string | number | typeof silence;
 
 /** An engine whose server has `pages`, and answers 404 to all else. */
 async function engineWith(kind: EngineKind, pages: Record<string, Page>): Promise<InferenceEngine> {
   const listening = createServer((request, response) => {
     asked.push(request.url ?? "");
     const page = pages[request.url ?? ""] ?? 404;
-    if (page === "silence") return;
+    if (page === silence) return;
     if (typeof page === "number") response.writeHead(page).end();
     else response.writeHead(200, { "content-type": "text/plain" }).end(page);
   }).listen(0, "127.0.0.1");
@@ -84,7 +86,7 @@ vllm:kv_cache_usage_perc{engine="1"} 0.5`,
   });
 
   it("is unknown where the server is too slow, answers 500, or sends without end", async () => {
-    const pages: Record<string, Page> = { "/metrics": "silence" };
+    const pages: Record<string, Page> = { "/metrics": silence };
     await engineWith("vllm", pages);
     expect(await load()).toBeUndefined();
     pages["/metrics"] = 500;
