@@ -169,7 +169,7 @@ describe("affinity", () => {
     await test.take(1, { workerId: "wrk_b", room: 4 });
     const [next] = await test.add(1, { prefix: { behind: "turn-1", after: "turn-2" } });
     const [other] = await test.add(1, { tenant: "z" });
-    const first = await test.takeWith(2, { workerId: "wrk_a" });
+    const first = await test.takeWith(6, { workerId: "wrk_a" });
     expect(first.jobs.map(({ id }) => id)).toEqual([other]);
     expect(first.lookAgainMs).toBeLessThanOrEqual(50);
     expect(await redis.exists(test.key("order:bell:wrk_b"))).toBe(1);
@@ -215,6 +215,17 @@ describe("an order that is lost", () => {
     expect(taken[1]).toBe("req_foreign");
     expect((await test.order.figures()).waiting.async.jobs).toBe(0);
   });
+});
+
+it("workers share what they all have room for", async () => {
+  const test = new OrderUnderTest(redis);
+  await test.take(30, { workerId: "wrk_b", room: 30 });
+  await test.add(40);
+  await redis.del(test.key("marker"));
+  expect(await test.take(60, { room: 60 })).toHaveLength(27);
+  expect(await redis.exists(test.key("marker"))).toBe(1);
+  // Nobody else comes.
+  expect(await test.take(33, { room: 33 })).toHaveLength(7);
 });
 
 it("a call that is sent again answers the same jobs", async () => {
