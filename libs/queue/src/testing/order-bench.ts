@@ -1,6 +1,7 @@
-import { newRequestId, type RequestId } from "@expert-router/contracts";
-import { connectRedis, type RedisClient } from "@expert-router/redis";
-import { bullmqJobOptions } from "../bullmq-settings.js";
+import { expertQueueName, newRequestId, type RequestId } from "@expert-router/contracts";
+import { connectRedis, isCluster, type RedisClient } from "@expert-router/redis";
+import { Job, Queue } from "bullmq";
+import { bullmqJobOptions, bullmqQueueSettings } from "../bullmq-settings.js";
 import { BullmqExpertQueue } from "../bullmq-expert-queue.js";
 import type { QueuedJob } from "../expert-queue.js";
 import { ServiceOrder, type EndedRun } from "../order/service-order.js";
@@ -28,6 +29,7 @@ export class OrderUnderTest {
   readonly expert = `expert-${(experts += 1)}`;
   readonly order: ServiceOrder;
   readonly queue: BullmqExpertQueue;
+  private readonly bullmq: Queue;
   private takes = 0;
   /** Jobs as they were queued. */
   readonly queued = new Map<string, QueuedJob>();
@@ -39,7 +41,8 @@ export class OrderUnderTest {
     policy: SchedulingPolicy = plainPolicy,
   ) {
     this.order = new ServiceOrder(this.expert, redis, policy);
-    this.queue = BullmqExpertQueue.create(this.expert, redis, policy);
+    this.bullmq = new Queue(expertQueueName(this.expert), { connection: redis, ...bullmqQueueSettings });
+    this.queue = new BullmqExpertQueue(this.expert, this.bullmq, redis, policy);
   }
 
   key(name: string): string {
@@ -78,6 +81,28 @@ export class OrderUnderTest {
     return { id, token: this.tokens.get(id) ?? "", cost };
   }
 
+  /** Ends a taken job as a worker does: settled with BullMQ, then told. */
+  async finish(id: string, cost: EndedRun["cost"] = "unknown"): Promise<void> {
+    const token = (await this.redis.get(this.key(`${id}:lock`))) ?? "";
+    const job = new Job(this.bullmq, "request", {}, bullmqJobOptions, id);
+    await job.moveToCompleted("", token, false);
+    await this.order.take({
+      workerId: token.split(":", 1)[0] ?? "",
+      token: "",
+      wanted: 0,
+      room: 0,
+      concurrency: 8,
+      lockMs: 60_000,
+      ended: [{ id, token, cost }],
+    });
+  }
+
+  /** As if somebody had deleted all that is not BullMQ's. */
+  async loseOrder(): Promise<void> {
+    const names = await keysOf(this.redis, this.key("order:*"));
+    for (const name of names) await this.redis.del(name);
+  }
+
   tenantsOf(ids: readonly string[]): string[] {
     return ids.map((id) => this.queued.get(id)?.tenant ?? "?");
   }
@@ -98,4 +123,10 @@ export async function startBench(): Promise<{ redis: RedisClient; stop(): Promis
       await server.stop();
     },
   };
+}
+
+/** In a cluster, `KEYS` answers what one node has. */
+async function keysOf(redis: RedisClient, pattern: string): Promise<string[]> {
+  if (!isCluster(redis)) return redis.keys(pattern);
+  return (await Promise.all(redis.nodes("master").map((node) => node.keys(pattern)))).flat();
 }
