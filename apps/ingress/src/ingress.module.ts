@@ -4,8 +4,10 @@ import { OpenAnswers } from "./answers/open-answers.js";
 import { CompletionsController } from "./completions/completions.controller.js";
 import { ExpertChooser } from "./completions/expert-chooser.js";
 import { LostRequests } from "./completions/lost-requests.js";
+import { Spillover } from "./completions/spillover.js";
 import { RequestIntake } from "./completions/request-intake.js";
-import { StorageAdmission } from "./completions/storage-admission.js";
+import { Admission } from "./admission/admission.js";
+import { StorageAdmission } from "./admission/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { ExpertsController } from "./experts/experts.controller.js";
 import { ErrorFilter } from "./http/error-filter.js";
@@ -48,9 +50,11 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       { provide: APP_FILTER, useClass: ErrorFilter },
       OpenAnswers,
       ExpertMonitor,
+      Spillover,
       ExpertChooser,
       RequestIntake,
       StorageAdmission,
+      Admission,
       LostRequests,
       LostJobs,
       JobDesk,

@@ -5,7 +5,7 @@ import { Lifecycle, type LifecycleOptions } from "@expert-router/lifecycle";
 import { createLogger, createMetrics, type Logger } from "@expert-router/telemetry";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { OpenAnswers } from "./answers/open-answers.js";
-import { StorageAdmission } from "./completions/storage-admission.js";
+import { StorageAdmission } from "./admission/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { createIngressApp } from "./ingress-app.js";
 import { IngressModule } from "./ingress.module.js";

@@ -137,7 +137,7 @@ describe("a request whose time is over while Redis is away", () => {
 
 describe("a connection", () => {
   it("is used again after a stream, with nothing left on it", async () => {
-    await listen({ maxQueuedPerExpert: 100 });
+    await listen({ maxQueued: 100 });
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     const ports = new Set<number | undefined>();
     for (let round = 0; round < 12; round++) {

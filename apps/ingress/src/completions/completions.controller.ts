@@ -12,6 +12,7 @@ import type { AnswerContext, AnswerObserver } from "../answers/answer-context.js
 import { OpenAnswers } from "../answers/open-answers.js";
 import { StreamedAnswer } from "../answers/streamed-answer.js";
 import { WholeAnswer } from "../answers/whole-answer.js";
+import { Admission } from "../admission/admission.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { syncTenant } from "../http/tenant.js";
 import { validate } from "../http/request-validation.js";
@@ -20,7 +21,6 @@ import type { IngressContext } from "../wiring/ingress-options.js";
 import { ExpertChooser } from "./expert-chooser.js";
 import { priorityHeader, readPriority } from "./priority.js";
 import { decisionHeaders, expired, RequestIntake } from "./request-intake.js";
-import { StorageAdmission } from "./storage-admission.js";
 import {
   classifierInput,
   expectedTokens,
@@ -43,7 +43,7 @@ export class CompletionsController {
     @Inject(ExpertChooser) private readonly chooser: ExpertChooser,
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
     @Inject(RequestIntake) private readonly intake: RequestIntake,
-    @Inject(StorageAdmission) private readonly storage: StorageAdmission,
+    @Inject(Admission) private readonly admission: Admission,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
   ) {}
 
@@ -63,10 +63,12 @@ export class CompletionsController {
     const record = await this.accept(endpoint, request);
     const { expert } = record.decision;
     const load = this.monitor.load(expert);
-    const headers = { ...decisionHeaders(record.id, record.decision), ...load.rateLimitHeaders() };
+    const headers = {
+      ...decisionHeaders(record.id, record.decision),
+      ...load.rateLimitHeaders(record.priorityClass, record.expectedTokens),
+    };
     reply.headers(headers);
-    load.admit({ waits: true });
-    this.storage.admit(record, request.bodyBytes);
+    await this.admission.admit(record, request.bodyBytes);
     const context: AnswerContext = {
       identity: { id: record.id, endpoint, model: expert, created: Math.floor(record.createdAtMs / 1_000) },
       acceptedAtMs: record.createdAtMs,
@@ -83,19 +85,18 @@ export class CompletionsController {
     const { model, stream } = validate(bodySchemas[endpoint], body);
     const createdAtMs = Date.now();
     const priorityClass = readPriority(request.headers[priorityHeader], "interactive");
+    const input = classifierInput(endpoint, body);
+    const decision = await this.chooser.choose(model, input, requestOrigin(request, body), priorityClass);
+    const { meanAnswerTokens } = this.monitor.load(decision.expert);
     return {
       id: request.id as RequestId,
       kind: "sync",
       endpoint,
       body,
-      decision: await this.chooser.choose(
-        model,
-        classifierInput(endpoint, body),
-        requestOrigin(request, body),
-      ),
+      decision,
       tenant: syncTenant(request, body),
       priorityClass,
-      expectedTokens: expectedTokens(body),
+      expectedTokens: expectedTokens(body, { bodyBytes: request.bodyBytes, meanAnswerTokens }),
       createdAtMs,
       deadlineAtMs: createdAtMs + this.context.settings.system.limits.syncTimeoutS * 1_000,
       continuable: isContinuable(endpoint, body),
@@ -140,8 +141,10 @@ export class CompletionsController {
     const { metrics, logger } = this.context;
     return {
       firstToken: (seconds) => metrics.ttftSeconds.observe({ expert }, seconds),
-      ended: ({ status }) =>
-        metrics.requestSeconds.observe({ expert, status }, (Date.now() - createdAtMs) / 1_000),
+      ended: ({ status, usage }) => {
+        metrics.requestSeconds.observe({ expert, status }, (Date.now() - createdAtMs) / 1_000);
+        if (usage !== undefined) this.monitor.load(expert).observeAnswer(usage.completion_tokens);
+      },
       abandoned: () => {
         const now = Date.now();
         // After the deadline nobody can leave any more: the request had ended, unless Redis was away.
