@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type Provider } from "@nestjs/common";
 import { APP_FILTER } from "@nestjs/core";
 import { OpenAnswers } from "./answers/open-answers.js";
+import { QueuePlaces } from "./answers/queue-places.js";
 import { CompletionsController } from "./completions/completions.controller.js";
 import { ExpertChooser } from "./completions/expert-chooser.js";
 import { LostRequests } from "./completions/lost-requests.js";
@@ -49,6 +50,7 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       { provide: INGRESS_CONTEXT, useValue: context },
       { provide: APP_FILTER, useClass: ErrorFilter },
       OpenAnswers,
+      QueuePlaces,
       ExpertMonitor,
       Spillover,
       ExpertChooser,

@@ -10,6 +10,7 @@ import { Controller, HttpCode, Inject, Post, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { AnswerContext, AnswerObserver } from "../answers/answer-context.js";
 import { OpenAnswers } from "../answers/open-answers.js";
+import { QueuePlaces } from "../answers/queue-places.js";
 import { StreamedAnswer } from "../answers/streamed-answer.js";
 import { WholeAnswer } from "../answers/whole-answer.js";
 import { Admission } from "../admission/admission.js";
@@ -44,6 +45,7 @@ export class CompletionsController {
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
     @Inject(RequestIntake) private readonly intake: RequestIntake,
     @Inject(Admission) private readonly admission: Admission,
+    @Inject(QueuePlaces) private readonly places: QueuePlaces,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
   ) {}
 
@@ -73,11 +75,18 @@ export class CompletionsController {
       identity: { id: record.id, endpoint, model: expert, created: Math.floor(record.createdAtMs / 1_000) },
       acceptedAtMs: record.createdAtMs,
       deadlineAtMs: record.deadlineAtMs,
+      startByMs: this.startByMs(record),
       headers,
       observer: this.observe(record),
     };
     if (record.exposed) await this.stream(record, context, reply);
     else await this.whole(record, context, reply);
+  }
+
+  /** Where waiting has a bound of its own. */
+  private startByMs({ createdAtMs }: RequestRecord): number | undefined {
+    const { queueTimeoutS, syncTimeoutS } = this.context.settings.system.limits;
+    return queueTimeoutS < syncTimeoutS ? createdAtMs + queueTimeoutS * 1_000 : undefined;
   }
 
   private async accept(endpoint: Endpoint, request: FastifyRequest): Promise<RequestRecord> {
@@ -115,6 +124,7 @@ export class CompletionsController {
     reply.raw.once("close", () => this.context.metrics.openStreams.dec());
     try {
       await this.intake.submit(record, answer);
+      this.places.watch(record, answer);
     } catch (error) {
       answer.discard();
       throw error;
@@ -153,6 +163,7 @@ export class CompletionsController {
         metrics.requestSeconds.observe({ expert, status: terminal.status }, (now - createdAtMs) / 1_000);
         void this.intake.takeOut(id, expert, terminal);
       },
+      waitedLong: () => void this.intake.takeOutWaiting(id, expert),
       late: () => void this.intake.takeOut(id, expert, expired),
       failedInStream: (error) => {
         metrics.errors.inc({ code: error.code });

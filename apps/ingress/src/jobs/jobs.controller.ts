@@ -16,6 +16,7 @@ import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from 
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Admission } from "../admission/admission.js";
 import { OpenAnswers } from "../answers/open-answers.js";
+import { QueuePlaces } from "../answers/queue-places.js";
 import { bodySchemas } from "../completions/completions.controller.js";
 import { ExpertChooser } from "../completions/expert-chooser.js";
 import { priorityHeader, readPriority } from "../completions/priority.js";
@@ -47,6 +48,7 @@ export class JobsController {
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
     @Inject(JobDesk) private readonly desk: JobDesk,
     @Inject(Admission) private readonly admission: Admission,
+    @Inject(QueuePlaces) private readonly places: QueuePlaces,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
   ) {}
 
@@ -100,6 +102,7 @@ export class JobsController {
       finalJob: async () => this.desk.view(await this.desk.read(id, tenant)),
     });
     this.open.track(events, reply.raw);
+    if (state.status === "queued") this.places.watch(state, events);
     events.attach(this.ports.follower.follow(state.id, events, { after }));
   }
 

@@ -6,6 +6,7 @@ import { Lifecycle } from "@expert-router/lifecycle";
 import { createLogger, createMetrics } from "@expert-router/telemetry";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { OpenAnswers } from "../answers/open-answers.js";
+import { QueuePlaces } from "../answers/queue-places.js";
 import { StorageAdmission } from "../admission/storage-admission.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { createIngressApp } from "../ingress-app.js";
@@ -64,6 +65,7 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
   await app.get(ExpertMonitor).start();
   await app.get(StorageAdmission).start();
   app.get(JobDesk).start();
+  app.get(QueuePlaces).start();
   context.lifecycle.ready();
   return {
     app,
@@ -92,6 +94,7 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
       app.get(ExpertMonitor).stop();
       app.get(StorageAdmission).stop();
       app.get(JobDesk).stop();
+      app.get(QueuePlaces).stop();
       await app.close();
     },
   };
