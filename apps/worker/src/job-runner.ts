@@ -44,6 +44,8 @@ export interface JobRunnerOptions {
   readonly workerId: string;
   readonly expert: string;
   readonly maxAttempts: number;
+  /** Time that one attempt may take, from its start. */
+  readonly runTimeoutMs: number;
   /** How long a dead letter is kept. */
   readonly deadKeptMs: number;
   readonly answerLimits: AnswerLimits;
@@ -125,6 +127,7 @@ export class JobRunner {
       writer.signal.reason instanceof LogWriteFailed ? "write-failed" : "closed",
     );
     stopSwitch.at(request.deadlineAtMs);
+    stopSwitch.after(this.options.runTimeoutMs, "out-of-time");
     const unwatch =
       request.kind === "sync"
         ? this.parts.absent.watch(opened.liveChannels, () => stopSwitch.stop("unheard"))
@@ -247,6 +250,7 @@ export class JobRunner {
     if (stopped.stopCause === "unheard")
       return this.close(writer, request, { status: "cancelled" }, progress);
     if (stopped.stopCause === "deadline") return this.close(writer, request, expired, progress);
+    if (stopped.stopCause === "out-of-time") return this.close(writer, request, ranTooLong, progress);
     if (stopped.stopCause === "hand-back") {
       await writer.release({ uncounted: true });
       this.parts.metrics.handBacks.inc({ expert: this.options.expert, cause: "drain" });
@@ -344,6 +348,11 @@ function queueMsOf(request: RequestState): number {
 const expired: Terminal = {
   status: "expired",
   error: { code: "deadline_exceeded", message: "The deadline passed before the answer was complete." },
+};
+
+const ranTooLong: Terminal = {
+  status: "failed",
+  error: { code: "run_timeout", message: "The engine took longer than one attempt may take." },
 };
 
 const interrupted: Terminal = {
