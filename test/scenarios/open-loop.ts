@@ -27,8 +27,12 @@ export interface RunningLoad {
 
 const lateMs = 50;
 
-/** Sends each request at its time, whatever became of those before it. */
-export function openLoop(client: Client, arrivals: readonly Arrival[]): RunningLoad {
+/** Sends each request at its time, whatever became of those before it. `onEnd` hears of each as it ends. */
+export function openLoop(
+  client: Client,
+  arrivals: readonly Arrival[],
+  onEnd: (outcome: Outcome) => void = () => undefined,
+): RunningLoad {
   const fromMs = nowMs();
   const sent: Promise<Outcome>[] = [];
   let late = 0;
@@ -37,7 +41,12 @@ export function openLoop(client: Client, arrivals: readonly Arrival[]): RunningL
       const aheadMs = fromMs + atMs - nowMs();
       if (aheadMs > 1) await sleep(aheadMs);
       if (aheadMs < -lateMs) late += 1;
-      sent.push(client.send(ask));
+      sent.push(
+        client.send(ask).then((outcome) => {
+          onEnd(outcome);
+          return outcome;
+        }),
+      );
     }
   };
   const allSent = sendAll();

@@ -37,7 +37,7 @@ export const expert = "general";
 export class ScenarioSystem {
   private constructor(
     readonly system: TestSystem,
-    readonly client: Client,
+    private ownClient: Client | undefined,
     readonly redis: ScenarioRedis,
   ) {}
 
@@ -55,7 +55,21 @@ export class ScenarioSystem {
       name: "scenario",
       onError: () => undefined,
     });
-    return new ScenarioSystem(system, new Client(system.url), redis);
+    return new ScenarioSystem(
+      system,
+      system.ingresses.length > 0 ? new Client(system.url) : undefined,
+      redis,
+    );
+  }
+
+  get client(): Client {
+    if (this.ownClient === undefined) throw new Error("there is no ingress yet");
+    return this.ownClient;
+  }
+
+  /** The ingress, where the system was started without one. */
+  async startIngress(): Promise<void> {
+    this.ownClient = new Client(await this.system.startIngress());
   }
 
   records(outcomes: readonly Outcome[]): Promise<RequestTimes[]> {
@@ -85,7 +99,7 @@ export class ScenarioSystem {
   }
 
   async stop(): Promise<void> {
-    await this.client.close();
+    await this.ownClient?.close();
     this.redis.disconnect();
     await this.system.stop();
   }
