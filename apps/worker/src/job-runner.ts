@@ -297,7 +297,7 @@ export class JobRunner {
         this.parts.metrics.tokens.inc({ expert, kind: "completion" }, terminal.usage.completion_tokens);
       }
     }
-    return { type: "done" };
+    return { type: "done", tokens: terminal.usage && tokensOf(terminal.usage) };
   }
 
   private countOpening(opened: OpenedAttempt, request: RequestState): void {
@@ -309,6 +309,10 @@ export class JobRunner {
       queueMsOf(request) / 1_000,
     );
   }
+}
+
+function tokensOf(usage: Usage): number {
+  return usage.prompt_tokens + usage.completion_tokens;
 }
 
 /** Clocks of two machines may differ; a wait is never negative. */

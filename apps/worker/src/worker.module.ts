@@ -76,12 +76,13 @@ export class WorkerModule {
               redis,
               workerId,
               concurrency: expert.engine.concurrency,
+              policy: system.scheduling,
               lockMs: system.limits.jobLockS * 1_000,
               onError: (error) => logger.warn({ err: error }, "the queue reported an error"),
             }),
         ),
         provide(BullmqExpertQueue, [REDIS], (redis: RedisClient) =>
-          BullmqExpertQueue.create(expert.id, redis),
+          BullmqExpertQueue.create(expert.id, redis, system.scheduling),
         ),
         provide(
           RedisWorkerRegistry,
