@@ -5,6 +5,7 @@ import { minimumShare } from "./minimum-share.js";
 import { overloadScenario } from "./overload.js";
 import { scaling } from "./scaling.js";
 import type { Scenario } from "./scenario.js";
+import { slowdown } from "./slowdown.js";
 import { spillover } from "./spillover.js";
 import { weightsScenario } from "./weights.js";
 
@@ -18,4 +19,5 @@ export const scenarios: readonly Scenario[] = [
   overloadScenario,
   spillover,
   scaling,
+  slowdown,
 ];

@@ -29,7 +29,7 @@ export const eta: Scenario = {
   acceptance:
     "under steady load the median relative error of eta_s is ≤ 25 %; a client that obeys Retry-After is admitted the next time ≥ 90 %",
   async run({ seed, short, say }) {
-    const [phaseS, backlogS, overloadS] = short ? [4, 2, 6] : [30, 5, 60];
+    const [phaseS, backlogS, overloadS, maxQueued] = short ? [3, 2, 8, 10] : [30, 5, 60, 40];
     const chance = new Chance(seed, 0);
     const job = (priority: PriorityClass) => ({
       kind: "job" as const,
@@ -92,7 +92,7 @@ export const eta: Scenario = {
       await steady.stop();
     }
 
-    const retries = await obeyRetryAfter({ pace, answerTokens, perS, overloadS, chance, say });
+    const retries = await obeyRetryAfter({ pace, answerTokens, perS, overloadS, maxQueued, chance, say });
     figures.push(
       told("overloaded: clients that came for the first time", retries.first),
       told("  refused with 429", retries.refused),

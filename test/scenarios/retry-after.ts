@@ -6,8 +6,6 @@ import { expert, ScenarioSystem, type EnginePace } from "./scenario-system.js";
 
 /** Offered by clients that come for the first time, of the capacity. */
 const overload = 1.5;
-/** Jobs that may wait. */
-const maxQueued = 40;
 
 /** What became of clients that were refused and came back when they were told to. */
 export interface Retries {
@@ -27,10 +25,12 @@ export async function obeyRetryAfter(options: {
   /** Requests a second that the engine can do. */
   readonly perS: number;
   readonly overloadS: number;
+  /** Jobs that may wait. */
+  readonly maxQueued: number;
   readonly chance: Chance;
   readonly say: (line: string) => void;
 }): Promise<Retries> {
-  const { pace, answerTokens, perS, overloadS, chance, say } = options;
+  const { pace, answerTokens, perS, overloadS, maxQueued, chance, say } = options;
   const system = await ScenarioSystem.start({
     pace,
     config: {
