@@ -41,6 +41,8 @@ export interface JobRunnerOptions {
   readonly workerId: string;
   readonly expert: string;
   readonly maxAttempts: number;
+  /** Time that one attempt may take, from its start. */
+  readonly runTimeoutMs: number;
   /** How long a dead letter is kept. */
   readonly deadKeptMs: number;
   readonly answerLimits: AnswerLimits;
@@ -116,6 +118,7 @@ export class JobRunner {
       writer.signal.reason instanceof LogWriteFailed ? "write-failed" : "closed",
     );
     stopSwitch.at(request.deadlineAtMs);
+    stopSwitch.after(this.options.runTimeoutMs, "out-of-time");
     const unwatch =
       request.kind === "sync"
         ? this.parts.absent.watch(opened.liveChannels, () => stopSwitch.stop("unheard"))
@@ -234,6 +237,7 @@ export class JobRunner {
     if (stopped.stopCause === "write-failed") return this.retryWriting(request, writer.signal.reason);
     if (stopped.stopCause === "unheard") return this.close(writer, request, { status: "cancelled" });
     if (stopped.stopCause === "deadline") return this.close(writer, request, expired);
+    if (stopped.stopCause === "out-of-time") return this.close(writer, request, ranTooLong);
     if (stopped.stopCause === "hand-back") {
       await writer.release({ uncounted: true });
       this.parts.metrics.handBacks.inc({ expert: this.options.expert, cause: "drain" });
@@ -323,6 +327,11 @@ function queueMsOf(request: RequestState): number {
 const expired: Terminal = {
   status: "expired",
   error: { code: "deadline_exceeded", message: "The deadline passed before the answer was complete." },
+};
+
+const ranTooLong: Terminal = {
+  status: "failed",
+  error: { code: "run_timeout", message: "The engine took longer than one attempt may take." },
 };
 
 const interrupted: Terminal = {

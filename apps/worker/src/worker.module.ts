@@ -142,6 +142,7 @@ export class WorkerModule {
                 workerId,
                 expert: expert.id,
                 maxAttempts: system.limits.maxAttempts,
+                runTimeoutMs: system.limits.runTimeoutS * 1_000,
                 deadKeptMs: system.retention.deadS * 1_000,
                 answerLimits: {
                   maxTokens: system.limits.maxAnswerTokens,

@@ -15,6 +15,10 @@ export interface Metrics {
   readonly routeDecisions: Counter<"expert" | "reason">;
   readonly classifySeconds: Histogram;
   readonly queueDepth: Gauge<"expert" | "class">;
+  /** Time that one more request would wait. */
+  readonly estimatedWaitSeconds: Gauge<"expert" | "class">;
+  /** Workers that would run what is there and keep to the target waits; for autoscalers. */
+  readonly desiredWorkers: Gauge<"expert">;
   /** From accepted to taken by a worker. */
   readonly queueWaitSeconds: Histogram<"expert" | "class">;
   /** From accepted to the first token. */
@@ -82,6 +86,11 @@ export function createMetrics(options: { readonly defaultMetrics?: boolean } = {
     ]),
     classifySeconds: histogram("classify_seconds", "Time to classify one prompt.", computeBuckets),
     queueDepth: gauge("queue_depth", "Requests waiting.", ["expert", "class"]),
+    estimatedWaitSeconds: gauge("estimated_wait_seconds", "Time that one more request would wait.", [
+      "expert",
+      "class",
+    ]),
+    desiredWorkers: gauge("desired_workers", "Workers that would keep to the target waits.", ["expert"]),
     queueWaitSeconds: histogram(
       "queue_wait_seconds",
       "Time from accepted to taken by a worker.",

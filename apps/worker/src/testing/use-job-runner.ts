@@ -55,7 +55,7 @@ export function useJobRunner() {
     logLines = [];
   });
 
-  function runnerOf(engine: InferenceEngine, absent = noneAbsent): JobRunner {
+  function runnerOf(engine: InferenceEngine, absent = noneAbsent, runTimeoutMs = 60_000): JobRunner {
     const logger = createLogger({
       name: "worker",
       level: "debug",
@@ -72,6 +72,7 @@ export function useJobRunner() {
         workerId: "wrk_1",
         expert: "code",
         maxAttempts: 3,
+        runTimeoutMs,
         deadKeptMs: 120_000,
         answerLimits: { maxTokens: 1_000, maxBytes: 100_000 },
       },
