@@ -111,6 +111,8 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     this.roomWaiter?.();
     await this.bell.wake().catch(() => undefined); // It wakes by itself soon.
     await this.loop;
+    // So that nothing is left to it; its record would be stale soon anyway.
+    if (this.loop !== undefined) await this.tell().catch(() => undefined);
   }
 
   async idle(): Promise<void> {
@@ -123,7 +125,6 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     clearInterval(this.lockTimer);
     clearTimeout(this.telling);
     this.lostFetches.stop();
-    if (this.untold.length > 0) await this.tell().catch(() => undefined); // The order finds out by itself.
     await this.worker.close(true);
   }
 

@@ -28,9 +28,15 @@ local function look(id)
   if roomOf[id] == nil then
     local packed = call('HGET', order .. 'workers', id)
     local seen = packed and cmsgpack.unpack(packed)
+    -- {room, places, time of its last call}
     roomOf[id] = seen and now - seen[3] < 3000 and seen or false
   end
   return roomOf[id]
+end
+local known
+local function knownWorkers()
+  known = known or call('HGETALL', order .. 'workers')
+  return known
 end
 local function ringWorker(id)
   call('ZADD', order .. 'bell:' .. id, 0, '0')
@@ -138,9 +144,9 @@ if now - get('checked-at') >= 250 then
     local run = cmsgpack.unpack(page[2][i + 1])
     if call('GET', bull .. page[2][i] .. ':lock') ~= run[1] then finish(page[2][i], run[1], -2) end
   end
-  local known = call('HGETALL', order .. 'workers')
-  for i = 1, #known, 2 do
-    if now - cmsgpack.unpack(known[i + 1])[3] > 60000 then call('HDEL', order .. 'workers', known[i]) end
+  local workers = knownWorkers()
+  for i = 1, #workers, 2 do
+    if now - cmsgpack.unpack(workers[i + 1])[3] > 60000 then call('HDEL', order .. 'workers', workers[i]) end
   end
   for _, prefix in ipairs(call('ZRANGEBYSCORE', order .. 'prefix-ages', '-inf', now - 600000, 'LIMIT', 0, 20)) do
     call('ZREM', order .. 'prefix-ages', prefix)
@@ -292,6 +298,20 @@ end
 `;
 
 const outcome = `
+-- Where there is room for all that wait, workers share it by their room. The rest is here to be taken at once if nobody else comes.
+local function fairShare()
+  if wanted == 1 then return 1 end
+  local waiting, everywhere = call('ZCARD', prioritizedKey) + call('LLEN', waitKey), room
+  if waiting <= 1 then return wanted end
+  local workers = knownWorkers()
+  for i = 1, #workers, 2 do
+    local seen = workers[i] ~= worker and look(workers[i])
+    if seen then everywhere = everywhere + math.max(0, seen[1]) end
+  end
+  if waiting >= everywhere then return wanted end
+  return math.min(wanted, math.ceil(waiting * room / everywhere))
+end
+
 local resent = wanted > 0 and call('GET', tookKey)
 local took = resent and cmsgpack.unpack(resent)
 if took and took[1] == token then
@@ -304,7 +324,8 @@ if took and took[1] == token then
   end
 elseif wanted > 0 and call('HEXISTS', bull .. 'meta', 'paused') == 0 then
   local adopted = false
-  while #jobs < 2 * wanted do
+  local fair = fairShare()
+  while #jobs < 2 * fair do
     if not takeNext() then
       if adopted or not missing() then break end
       adopted = true
@@ -318,16 +339,16 @@ elseif wanted > 0 and call('HEXISTS', bull .. 'meta', 'paused') == 0 then
   if #jobs > 0 then call('SET', tookKey, cmsgpack.pack({token, unpack(jobs)}), 'PX', 600000) end
   if held then
     -- Another worker may have room enough to take it.
-    local known = call('HGETALL', order .. 'workers')
-    for i = 1, #known, 2 do
-      local seen = cmsgpack.unpack(known[i + 1])
-      if known[i] ~= worker and now - seen[3] < 3000 and seen[1] > reserveOf(seen[2]) then
-        ringWorker(known[i])
+    local workers = knownWorkers()
+    for i = 1, #workers, 2 do
+      local seen = workers[i] ~= worker and look(workers[i])
+      if seen and seen[1] > reserveOf(seen[2]) then
+        ringWorker(workers[i])
         break
       end
     end
   end
-  if #jobs == 2 * wanted and (call('LLEN', waitKey) > 0 or get('jobs:interactive') + get('jobs:async') + get('jobs:batch') > 0) then
+  if #jobs == 2 * fair and (call('LLEN', waitKey) > 0 or get('jobs:interactive') + get('jobs:async') + get('jobs:batch') > 0) then
     ring()
   end
 end
