@@ -18,6 +18,7 @@ import {
 import { Module, type DynamicModule, type FactoryProvider } from "@nestjs/common";
 import { AbsentFollowers } from "./absent-followers.js";
 import { EngineCircuit } from "./engine-circuit.js";
+import { EngineCredits } from "./engine-credits.js";
 import { JobRunner } from "./job-runner.js";
 import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from "./tokens.js";
 import { WorkerService } from "./worker.service.js";
@@ -131,6 +132,7 @@ export class WorkerModule {
               {
                 engine,
                 circuit: new EngineCircuit(),
+                credits: new EngineCredits(expert.engine.concurrency),
                 publisher,
                 deadLetters,
                 absent,
@@ -142,6 +144,7 @@ export class WorkerModule {
                 workerId,
                 expert: expert.id,
                 maxAttempts: system.limits.maxAttempts,
+                runTimeoutMs: system.limits.runTimeoutS * 1_000,
                 deadKeptMs: system.retention.deadS * 1_000,
                 answerLimits: {
                   maxTokens: system.limits.maxAnswerTokens,
