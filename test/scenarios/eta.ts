@@ -62,7 +62,6 @@ export const eta: Scenario = {
 
     const steady = await ScenarioSystem.start({
       pace,
-      config: { limits: { max_queued_per_expert: 100_000 } },
     });
     const figures: Figure[] = [];
     const details: Record<string, unknown> = {};

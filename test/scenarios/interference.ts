@@ -33,7 +33,7 @@ export const interference: Scenario = {
     const meanAnswer = (answerTokens.least + answerTokens.most) / 2;
     const system = await ScenarioSystem.start({
       pace,
-      config: { limits: { max_queued_per_expert: 100_000 }, scheduling: { headroom } },
+      config: { scheduling: { headroom } },
     });
     const chance = new Chance(seed, 0);
     const answer = (): number => chance.between(answerTokens.least, answerTokens.most);

@@ -26,7 +26,6 @@ export const scaling: Scenario = {
       pace,
       ingresses: 0,
       workersPerExpert: 0,
-      config: { limits: { max_queued_per_expert: 100_000 } },
     });
     try {
       await system.startIngress();

@@ -40,7 +40,6 @@ export const spillover: Scenario = {
         pace,
         experts: spillExperts,
         router: { spill_margin: spillMargin },
-        config: { limits: { max_queued_per_expert: 100_000 } },
       });
       try {
         const sent: LabelledPrompt[] = [];
