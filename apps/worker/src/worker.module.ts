@@ -18,6 +18,7 @@ import {
 import { Module, type DynamicModule, type FactoryProvider } from "@nestjs/common";
 import { AbsentFollowers } from "./absent-followers.js";
 import { EngineCircuit } from "./engine-circuit.js";
+import { EngineCredits } from "./engine-credits.js";
 import { JobRunner } from "./job-runner.js";
 import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from "./tokens.js";
 import { WorkerService } from "./worker.service.js";
@@ -131,6 +132,7 @@ export class WorkerModule {
               {
                 engine,
                 circuit: new EngineCircuit(),
+                credits: new EngineCredits(expert.engine.concurrency),
                 publisher,
                 deadLetters,
                 absent,

@@ -34,6 +34,8 @@ export interface Metrics {
   readonly running: Gauge<"expert">;
   /** Requests that the workers of an expert may run at once. */
   readonly capacity: Gauge<"expert">;
+  /** Requests that the worker gives to its engine at once, as its engine can do now. */
+  readonly engineCredits: Gauge<"expert">;
   readonly workers: Gauge<"expert">;
   /** 1 while the worker's engine answers its health check and the circuit in front of it is not open. */
   readonly engineUp: Gauge<"expert">;
@@ -109,6 +111,7 @@ export function createMetrics(options: { readonly defaultMetrics?: boolean } = {
     jobs: counter("jobs_total", "Requests that ended, by status.", ["status"]),
     running: gauge("running_requests", "Requests being run.", ["expert"]),
     capacity: gauge("capacity_requests", "Requests that may run at once.", ["expert"]),
+    engineCredits: gauge("engine_credits", "Requests that the engine can do at once now.", ["expert"]),
     workers: gauge("workers", "Workers alive.", ["expert"]),
     engineUp: gauge("engine_up", "1 while the engine takes requests.", ["expert"]),
     engineCircuitState: gauge(

@@ -20,6 +20,7 @@ import { validate } from "../http/request-validation.js";
 import { INGRESS_CONTEXT } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import { ExpertChooser } from "./expert-chooser.js";
+import { prefixKeys } from "./prefix-keys.js";
 import { priorityHeader, readPriority } from "./priority.js";
 import { decisionHeaders, expired, RequestIntake } from "./request-intake.js";
 import {
@@ -93,6 +94,7 @@ export class CompletionsController {
     const body = request.body as Record<string, unknown>;
     const { model, stream } = validate(bodySchemas[endpoint], body);
     const createdAtMs = Date.now();
+    const tenant = syncTenant(request, body);
     const priorityClass = readPriority(request.headers[priorityHeader], "interactive");
     const input = classifierInput(endpoint, body);
     const decision = await this.chooser.choose(model, input, requestOrigin(request, body), priorityClass);
@@ -103,9 +105,10 @@ export class CompletionsController {
       endpoint,
       body,
       decision,
-      tenant: syncTenant(request, body),
+      tenant,
       priorityClass,
       expectedTokens: expectedTokens(body, { bodyBytes: request.bodyBytes, meanAnswerTokens }),
+      prefix: prefixKeys(endpoint, body, tenant),
       createdAtMs,
       deadlineAtMs: createdAtMs + this.context.settings.system.limits.syncTimeoutS * 1_000,
       continuable: isContinuable(endpoint, body),

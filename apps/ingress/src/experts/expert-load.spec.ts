@@ -25,6 +25,7 @@ const worker: WorkerReport = {
   engineModel: "simulated",
   running: 0,
   concurrency: 4,
+  credits: 4,
   finished: 0,
 };
 type ByClass = Partial<Record<PriorityClass, number>>;

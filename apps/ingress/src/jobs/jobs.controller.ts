@@ -19,6 +19,7 @@ import { OpenAnswers } from "../answers/open-answers.js";
 import { QueuePlaces } from "../answers/queue-places.js";
 import { bodySchemas } from "../completions/completions.controller.js";
 import { ExpertChooser } from "../completions/expert-chooser.js";
+import { prefixKeys } from "../completions/prefix-keys.js";
 import { priorityHeader, readPriority } from "../completions/priority.js";
 import { decisionHeaders } from "../completions/request-intake.js";
 import {
@@ -133,6 +134,7 @@ export class JobsController {
       tenant: request.tenant,
       priorityClass,
       expectedTokens: expectedTokens(body, { bodyBytes: request.bodyBytes, meanAnswerTokens }),
+      prefix: prefixKeys(endpoint, body, request.tenant),
       createdAtMs,
       deadlineAtMs: deadlineS === undefined ? undefined : createdAtMs + Math.round(deadlineS * 1_000),
       metadata,

@@ -252,6 +252,7 @@ class FakeRegistry implements WorkerRegistry {
         ...engine,
         running: 0,
         concurrency: 4,
+        credits: 4,
         finished: 0,
       },
     ];

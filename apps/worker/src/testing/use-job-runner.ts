@@ -9,6 +9,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach } from "vitest";
 import type { AbsentFollowers } from "../absent-followers.js";
 import { EngineCircuit } from "../engine-circuit.js";
+import { EngineCredits } from "../engine-credits.js";
 import { JobRunner } from "../job-runner.js";
 
 export const retention = { syncMs: 60_000, jobsMs: 60_000 };
@@ -65,7 +66,9 @@ export function useJobRunner() {
     const metrics = createMetrics({ defaultMetrics: false });
     const circuit = new EngineCircuit();
     circuit.probed(true);
-    const parts = { engine, circuit, publisher, deadLetters, absent, stored: { add: () => undefined } };
+    const credits = new EngineCredits(4);
+    const stored = { add: () => undefined };
+    const parts = { engine, circuit, credits, publisher, deadLetters, absent, stored };
     return new JobRunner(
       { ...parts, metrics, logger },
       {
