@@ -30,7 +30,7 @@ export const spillover: Scenario = {
   acceptance:
     "one expert overloaded, its neighbour idle: with margin 0 nothing spills, with 0.2 the p95 wait falls ≥ 3 ×; the accuracy lost stands beside it",
   async run({ seed, short, say }) {
-    const forS = short ? 10 : 60;
+    const forS = short ? 8 : 60;
     const { sure, contested, source } = await contestedPrompts(margin);
 
     const measure = async (spillMargin: number): Promise<Run> => {
