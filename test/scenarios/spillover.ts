@@ -57,9 +57,8 @@ export const spillover: Scenario = {
           waitMs: spread(waitsMs(await system.records(outcomes))),
           requests: outcomes.length,
           spilled: outcomes.filter(({ expert }, index) => expert !== sent[index]?.expert).length,
-          right: outcomes.filter(
-            ({ expert = "" }, index) =>
-              spillExperts[expert]?.includes(sent[index]?.domain as string) === true,
+          right: outcomes.filter(({ expert = "" }, index) =>
+            spillExperts[expert]?.includes(sent[index]?.domain as string),
           ).length,
           failed: outcomes.filter(({ error }) => error !== undefined).length,
           late,
