@@ -60,7 +60,7 @@ export const spillover: Scenario = {
           spilled: outcomes.filter(({ expert }, index) => expert !== sent[index]?.expert).length,
           right: outcomes.filter(
             ({ expert = "" }, index) =>
-              spillExperts[expert]?.includes(sent[index]?.domain as string) === true,
+              spillExperts[expert]?.includes(sent[index]?.domain as string) ?? false,
           ).length,
           failed: outcomes.filter(({ error }) => error !== undefined).length,
           late,
