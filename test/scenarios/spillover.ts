@@ -57,8 +57,9 @@ export const spillover: Scenario = {
           waitMs: spread(waitsMs(await system.records(outcomes))),
           requests: outcomes.length,
           spilled: outcomes.filter(({ expert }, index) => expert !== sent[index]?.expert).length,
-          right: outcomes.filter(({ expert = "" }, index) =>
-            spillExperts[expert]?.includes(sent[index]?.domain as string),
+          right: outcomes.filter(
+            ({ expert = "" }, index) =>
+              spillExperts[expert]?.includes(sent[index]?.domain as string) ?? false,
           ).length,
           failed: outcomes.filter(({ error }) => error !== undefined).length,
           late,
