@@ -103,7 +103,7 @@ export const overloadScenario: Scenario = {
           atMost(
             `  waited longer than ${maxWaitS[name]} s`,
             ofClass.length === 0 ? 0 : (tooLong / ofClass.length) * 100,
-            short ? 60 : 1,
+            short ? 90 : 1,
             "%",
           ),
         );
