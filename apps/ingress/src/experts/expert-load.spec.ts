@@ -43,9 +43,18 @@ function figuresOf(waiting: ByClass, started: ByClass = {}, booked: ByClass = {}
   };
 }
 
-function newLoad(maxWaitS?: number): ExpertLoad {
-  const one = { minShare: 0, maxQueued: 100, ...(maxWaitS !== undefined && { maxWaitS }) };
-  const scheduling = { headroom: 0.25, classes: { interactive: one, async: one, batch: one } };
+function newLoad(maxWaitS?: number, shares: ByClass = {}): ExpertLoad {
+  const bounded = (minShare = 0) => ({
+    minShare,
+    maxQueued: 100,
+    ...(maxWaitS !== undefined && { maxWaitS }),
+  });
+  const classes = {
+    interactive: bounded(),
+    async: bounded(shares.async),
+    batch: bounded(shares.batch),
+  };
+  const scheduling = { headroom: 0.25, classes };
   return new ExpertLoad({ id: "code", domains: [], clusters: [], engine }, scheduling);
 }
 
@@ -175,13 +184,24 @@ describe("an expert's queue", () => {
     const load = newLoad(5);
     expect(load.bound("async")).toBe(100);
     run(load, { async: 30 }, { async: 8 }, 20);
-    expect(load.bound("async")).toBeGreaterThanOrEqual(38);
-    expect(load.bound("async")).toBeLessThanOrEqual(41);
+    // Of 5 s at 8 jobs a second, four fifths.
+    expect(load.bound("async")).toBeGreaterThanOrEqual(30);
+    expect(load.bound("async")).toBeLessThanOrEqual(33);
     const headers = load.rateLimitHeaders("async", 7);
     expect(headers["x-ratelimit-limit-requests"]).toBe(String(load.bound("async")));
-    expect(headers["x-ratelimit-remaining-requests"]).toBe(String(load.bound("async") - 30));
+    expect(headers["x-ratelimit-remaining-requests"]).toBe(String(Math.max(0, load.bound("async") - 30)));
     expect(headers["x-ratelimit-reset-requests"]).toBe("4s");
     expect(headers["x-ratelimit-limit-tokens"]).toBe(String(load.bound("async") * 10));
-    expect(headers["x-ratelimit-remaining-tokens"]).toBe(String(load.bound("async") * 10 - 300));
+    expect(headers["x-ratelimit-remaining-tokens"]).toBe(String(Math.max(0, load.bound("async") * 10 - 300)));
+  });
+
+  it("is promised no more than its class's guaranteed share serves in time, however fast it goes now", () => {
+    const load = newLoad(10, { async: 0.2, batch: 0.1 });
+    run(load, { async: 10 }, { async: 10 }, 20);
+    const bounds = (["interactive", "async", "batch"] as const).map((name) => load.bound(name));
+    // 0.8 of 10 s at 10 jobs a second, times 0.7, 0.2 and 0.1.
+    expect(bounds[0]).toBeCloseTo(56, -1);
+    expect(bounds[1]).toBeCloseTo(16, -1);
+    expect(bounds[2]).toBeCloseTo(8, -1);
   });
 });

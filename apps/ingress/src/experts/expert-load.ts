@@ -13,6 +13,9 @@ const farFromBound = 0.8;
 /** Part of the room that one process may fill between two counts, so that as many replicas stay within it together. */
 const shareOfRoom = 1 / 8;
 
+/** Part of a bound in seconds that may be filled: the rate is a mean, and half of the requests at the bound would wait longer. */
+const shareOfPromise = 0.8;
+
 /** Weight of the latest answer in the mean length of answers. */
 const shareOfLatest = 0.05;
 
@@ -159,12 +162,26 @@ export class ExpertLoad {
     return serviceS * Math.min(1, expectedTokens / meanTokens);
   }
 
-  /** Requests of a class that may wait: its bound in jobs, or what starts within its bound in seconds. */
+  /**
+   * Requests of a class that may wait: its bound in jobs, or what its guaranteed share starts within its bound in seconds. A
+   * faster rate of the moment is no promise: other classes may take what is beyond the guarantee before its turn comes.
+   */
   bound(name: PriorityClass): number {
     const { maxQueued, maxWaitS } = this.scheduling.classes[name];
-    const rate = this.startsPerS(name);
+    const rate = this.guaranteedPerS(name) ?? this.startsPerS(name);
     if (maxWaitS === undefined || rate === undefined) return maxQueued;
-    return Math.max(1, Math.min(maxQueued, Math.floor(maxWaitS * rate)));
+    return Math.max(1, Math.min(maxQueued, Math.floor(maxWaitS * shareOfPromise * rate)));
+  }
+
+  /** Jobs of a class that start a second when all classes want more than there is; undefined: no guarantee, or not measured. */
+  private guaranteedPerS(name: PriorityClass): number | undefined {
+    const { whole } = this.starts;
+    const share = guaranteedShare(this.scheduling.classes, name);
+    if (whole === undefined || share === 0) return undefined;
+    const { jobs, tokens } = this.waiting(name);
+    const meanTokens = jobs === 0 ? this.starts.meanTokens : tokens / jobs;
+    if (meanTokens === undefined || meanTokens === 0 || whole.tokensPerS === 0) return share * whole.jobsPerS;
+    return (share * whole.tokensPerS) / meanTokens;
   }
 
   /**
@@ -232,6 +249,12 @@ export class ExpertLoad {
 
 function sum(workers: readonly WorkerReport[], field: "running" | "concurrency" | "credits"): number {
   return workers.reduce((total, worker) => total + worker[field], 0);
+}
+
+/** What the classes with a minimum share cannot take from it: its own, and of interactive requests all that is left. */
+function guaranteedShare(classes: SchedulingConfig["classes"], name: PriorityClass): number {
+  if (name !== "interactive") return classes[name].minShare;
+  return 1 - classes.async.minShare - classes.batch.minShare;
 }
 
 function rounded(seconds: number): number {
