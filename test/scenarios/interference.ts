@@ -8,8 +8,6 @@ import { atLeast, atMost, told, type Scenario } from "./scenario.js";
 import { mean, median, spread, type Spread } from "./statistics.js";
 
 const pace = { sequences: 64, tokenMs: 40, firstTokenMs: 60 };
-/** Places that batch leaves free: 4 of the engine's 64. The default of 0.1 leaves 7, and batch the less. */
-const headroom = 0.05;
 /** Of the engine's capacity. */
 const interactiveShare = 0.4;
 
@@ -33,7 +31,6 @@ export const interference: Scenario = {
     const meanAnswer = (answerTokens.least + answerTokens.most) / 2;
     const system = await ScenarioSystem.start({
       pace,
-      config: { scheduling: { headroom } },
     });
     const chance = new Chance(seed, 0);
     const answer = (): number => chance.between(answerTokens.least, answerTokens.most);
@@ -97,7 +94,6 @@ export const interference: Scenario = {
           ...pace,
           answer_tokens: `${answerTokens.least}–${answerTokens.most}`,
           interactive_share: interactiveShare,
-          headroom,
           rounds,
           seconds_each: roundS,
         },
