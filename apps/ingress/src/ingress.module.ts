@@ -4,11 +4,13 @@ import { OpenAnswers } from "./answers/open-answers.js";
 import { CompletionsController } from "./completions/completions.controller.js";
 import { ExpertChooser } from "./completions/expert-chooser.js";
 import { LostRequests } from "./completions/lost-requests.js";
+import { RepeatedRequests } from "./completions/repeated-request.js";
 import { RequestIntake } from "./completions/request-intake.js";
 import { StorageAdmission } from "./completions/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { ExpertsController } from "./experts/experts.controller.js";
 import { ErrorFilter } from "./http/error-filter.js";
+import { IdempotentWork } from "./idempotency/idempotent-work.js";
 import { JobDesk } from "./jobs/job-desk.js";
 import { LostJobs } from "./jobs/lost-jobs.js";
 import { JobsController } from "./jobs/jobs.controller.js";
@@ -50,6 +52,8 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       ExpertMonitor,
       ExpertChooser,
       RequestIntake,
+      IdempotentWork,
+      RepeatedRequests,
       StorageAdmission,
       LostRequests,
       LostJobs,

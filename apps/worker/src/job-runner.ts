@@ -117,7 +117,7 @@ export class JobRunner {
     );
     stopSwitch.at(request.deadlineAtMs);
     const unwatch =
-      request.kind === "sync"
+      request.kind === "sync" && request.repeatable !== true
         ? this.parts.absent.watch(opened.liveChannels, () => stopSwitch.stop("unheard"))
         : undefined;
     this.running.add(stopSwitch);

@@ -26,6 +26,8 @@ export const errorTable = {
   job_not_found: { ...invalid, status: 404 },
   method_not_allowed: { ...invalid, status: 405 },
   job_already_finished: { ...invalid, status: 409 },
+  idempotency_key_in_use: { ...invalid, status: 409, retryable: true },
+  idempotency_key_reused: { ...invalid, status: 422 },
   request_too_large: { ...invalid, status: 413 },
   unsupported_media_type: { ...invalid, status: 415 },
   engine_rejected: invalid,

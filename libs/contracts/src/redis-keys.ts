@@ -11,6 +11,8 @@ export const redisKeys = {
   log: (id: RequestId): string => `er:{${id}}:log`,
   /** Sorted set of the job ids of one tenant, in the order of the ids, which is that of creation. */
   jobIndex: (tenant: string): string => `er:jobs:${tenant}`,
+  /** Hash: what one tenant's Idempotency-Key stands for; `keyHash`: hash of the key. */
+  idempotencyClaim: (tenant: string, keyHash: string): string => `er:{idem-${tenant}-${keyHash}}:claim`,
   /** Sorted set job id → Unix time in ms at which somebody looks whether its queue entry was lost, of one expert. */
   openJobs: (expert: string): string => `er:{jobs-${expert}}:open`,
   /** Hash expiry (Unix time in ms) → bytes that one tenant stored until then, about. */

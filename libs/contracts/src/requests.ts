@@ -31,7 +31,7 @@ export interface PrefixKeys {
 /** Everything about one request that outlives the HTTP call; the `meta` hash in Redis. */
 export interface RequestRecord {
   readonly id: RequestId;
-  /** `sync`: an open HTTP call waits for it, and its end cancels it. `job`: it lives on its own. */
+  /** `sync`: an open HTTP call waits for it, and its end cancels it unless it is `repeatable`. `job`: it lives on its own. */
   readonly kind: "sync" | "job";
   readonly endpoint: Endpoint;
   /** The request body as the client sent it, model included. */
@@ -52,6 +52,8 @@ export interface RequestRecord {
   readonly continuable: boolean;
   /** Somebody may have seen deltas of it, so a later attempt must not start over. */
   readonly exposed: boolean;
+  /** An Idempotency-Key stands for it: it may be put in twice, and somebody may come back for its answer. */
+  readonly repeatable?: true | undefined;
 }
 
 /** A {@link RequestRecord} with what happened to it so far. */

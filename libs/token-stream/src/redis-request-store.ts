@@ -9,7 +9,7 @@ import {
 import { isCluster, type RedisClient } from "@expert-router/redis";
 import { encodeTime } from "ulid";
 import { fromRequestHash, stateFields, toRequestHash } from "./request-hash.js";
-import { closeScript, recreateScript } from "./scripts.js";
+import { closeScript, createOnceScript, recreateScript } from "./scripts.js";
 import type { RequestStore } from "./token-log.js";
 
 /** How long finished requests are kept, in ms. */
@@ -34,12 +34,12 @@ export class RedisRequestStore implements RequestStore {
     record: RequestRecord,
     liveChannel?: string,
     { afterEpoch = 0 }: { readonly afterEpoch?: number | undefined } = {},
-  ): Promise<void> {
+  ): Promise<boolean> {
     const ttlMs = Math.max(0, (record.deadlineAtMs ?? 0) - record.createdAtMs) + unfinishedTtlMs[record.kind];
     // Written at once and in this order; a pipeline would copy every script that hangs on the connection.
     const key = redisKeys.meta(record.id);
     const writes: Promise<unknown>[] = [];
-    if (record.kind === "job") {
+    if (record.kind === "job" || record.repeatable === true) {
       // Before the record: what a crash leaves of these writes is their beginning, and a record that is left is looked at.
       const open = redisKeys.openJobs(record.decision.expert);
       writes.push(this.redis.zadd(open, record.createdAtMs + firstLookMs, record.id));
@@ -51,6 +51,10 @@ export class RedisRequestStore implements RequestStore {
     if (afterEpoch > 0) {
       const keys = [key, redisKeys.log(record.id)];
       writes.push(recreateScript.run(this.redis, keys, [ttlMs, afterEpoch, ...Object.entries(hash).flat()]));
+    } else if (record.repeatable === true) {
+      await Promise.all(writes);
+      const written = await createOnceScript.run(this.redis, [key], [ttlMs, ...Object.entries(hash).flat()]);
+      if (written === 0) return false;
     } else {
       writes.push(this.redis.hset(key, hash));
       if (inOrder) await Promise.all(writes);
@@ -67,6 +71,7 @@ export class RedisRequestStore implements RequestStore {
       );
     }
     await Promise.all(writes);
+    return true;
   }
 
   async read(id: RequestId): Promise<RequestState | undefined> {

@@ -40,6 +40,7 @@ function answerLost(): CodedError {
 interface Follower {
   readonly id: RequestId;
   readonly sink: TokenSink;
+  readonly exposes: boolean;
   readonly state: FollowState;
   /** Live frames are heeded in `live` only; in `reading` they ask for one more look at the log. */
   mode: "live" | "reading" | "paused" | "stopped";
@@ -87,11 +88,16 @@ export class RedisTokenFollower implements TokenFollower {
   follow(
     id: RequestId,
     sink: TokenSink,
-    options: { after?: Position | undefined; owner?: boolean | undefined } = {},
+    options: {
+      after?: Position | undefined;
+      owner?: boolean | undefined;
+      exposes?: boolean | undefined;
+    } = {},
   ): Following {
     const follower: Follower = {
       id,
       sink,
+      exposes: options.exposes ?? true,
       state: new FollowState(sink, options.after),
       mode: options.owner === true ? "live" : "reading",
       lookAgain: false,
@@ -161,7 +167,11 @@ export class RedisTokenFollower implements TokenFollower {
   /** Makes the workers publish here too, then reads what there is already. */
   private async attach(follower: Follower): Promise<void> {
     try {
-      const found = await watchScript.run(this.redis, [redisKeys.meta(follower.id)], [this.channel]);
+      const found = await watchScript.run(
+        this.redis,
+        [redisKeys.meta(follower.id)],
+        [this.channel, follower.exposes ? "1" : ""],
+      );
       if (follower.mode === "stopped") return;
       if (found === null) {
         this.failWith(

@@ -173,6 +173,14 @@ redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return 1
 `);
 
+/** Writes the record of a request unless there is one. KEYS: meta. ARGV: ms that it is kept, then fields and values in turn. */
+export const createOnceScript = new LuaScript(`
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return 1
+`);
+
 /** Notes how an attempt left a request; a record that is gone stays gone. KEYS: meta. ARGV: '1' if it does not count, '1' if nothing can go on behind it. */
 export const releaseScript = new LuaScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -185,14 +193,14 @@ return 1
 `);
 
 /**
- * Registers a follower. ARGV: its live channel. KEYS: meta only. From now on the request is exposed: no attempt
- * may void what an earlier one wrote. Answers `{status, expert, first epoch that counts}` or nil if gone.
+ * Registers a follower. ARGV: its live channel, '1' if it shows what it is told. KEYS: meta only. From then on the request is
+ * exposed: no attempt may void what an earlier one wrote. Answers `{status, expert, first epoch that counts}` or nil if gone.
  */
 export const watchScript = new LuaScript(`
 local meta = KEYS[1]
 local fields = redis.call('HMGET', meta, 'status', 'expert', 'base', 'live')
 if not fields[1] then return false end
-redis.call('HSET', meta, 'exposed', '1')
+if ARGV[2] == '1' then redis.call('HSET', meta, 'exposed', '1') end
 local live = fields[4] or ''
 if not string.find(' ' .. live .. ' ', ' ' .. ARGV[1] .. ' ', 1, true) then
   redis.call('HSET', meta, 'live', live == '' and ARGV[1] or live .. ' ' .. ARGV[1])

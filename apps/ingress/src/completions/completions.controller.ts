@@ -4,11 +4,14 @@ import {
   type Endpoint,
   type RequestId,
   type RequestRecord,
+  type RequestState,
   type Terminal,
 } from "@expert-router/contracts";
 import { Controller, HttpCode, Inject, Post, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { AnswerContext, AnswerObserver } from "../answers/answer-context.js";
+import { replayedHeader } from "../idempotency/idempotency-key.js";
+import { isFinal } from "../jobs/job-view.js";
 import { OpenAnswers } from "../answers/open-answers.js";
 import { StreamedAnswer } from "../answers/streamed-answer.js";
 import { WholeAnswer } from "../answers/whole-answer.js";
@@ -20,6 +23,7 @@ import type { IngressContext } from "../wiring/ingress-options.js";
 import { ExpertChooser } from "./expert-chooser.js";
 import { priorityHeader, readPriority } from "./priority.js";
 import { decisionHeaders, expired, RequestIntake } from "./request-intake.js";
+import { RepeatedRequests } from "./repeated-request.js";
 import { StorageAdmission } from "./storage-admission.js";
 import {
   classifierInput,
@@ -28,6 +32,10 @@ import {
   requestOrigin,
   wantsUsage,
 } from "./request-traits.js";
+import type { WaitingSink } from "./waiting-sink.js";
+
+/** Makes tokens come to a sink. */
+type Begin = (sink: WaitingSink) => Promise<void> | void;
 
 /** The body schema of each endpoint. */
 export const bodySchemas = {
@@ -45,6 +53,7 @@ export class CompletionsController {
     @Inject(RequestIntake) private readonly intake: RequestIntake,
     @Inject(StorageAdmission) private readonly storage: StorageAdmission,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
+    @Inject(RepeatedRequests) private readonly repeats: RepeatedRequests,
   ) {}
 
   @Post("chat/completions")
@@ -60,22 +69,53 @@ export class CompletionsController {
   }
 
   private async answer(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const record = await this.accept(endpoint, request);
+    const admit = async (id: RequestId, repeatable?: true): Promise<RequestRecord> => {
+      const record = { ...(await this.accept(endpoint, request)), id, repeatable };
+      const load = this.monitor.load(record.decision.expert);
+      reply.headers({ ...decisionHeaders(id, record.decision), ...load.rateLimitHeaders() });
+      load.admit({ waits: true });
+      this.storage.admit(record, request.bodyBytes);
+      return record;
+    };
+    const keyed = await this.repeats.once(request, {
+      route: endpoint,
+      kind: "sync",
+      submit: async (id) => {
+        const record = await admit(id, true);
+        await this.intake.submit(record);
+        return { ...record, status: "queued", attempts: 0 };
+      },
+    });
+    const record = keyed?.state ?? (await admit(request.id as RequestId));
     const { expert } = record.decision;
-    const load = this.monitor.load(expert);
-    const headers = { ...decisionHeaders(record.id, record.decision), ...load.rateLimitHeaders() };
+    const headers = {
+      ...decisionHeaders(record.id, record.decision),
+      ...this.monitor.load(expert).rateLimitHeaders(),
+      ...(keyed?.repeated === true && { [replayedHeader]: "true" }),
+    };
     reply.headers(headers);
-    load.admit({ waits: true });
-    this.storage.admit(record, request.bodyBytes);
     const context: AnswerContext = {
       identity: { id: record.id, endpoint, model: expert, created: Math.floor(record.createdAtMs / 1_000) },
       acceptedAtMs: record.createdAtMs,
-      deadlineAtMs: record.deadlineAtMs,
+      deadlineAtMs: this.deadlineOf(record, keyed?.state),
       headers,
-      observer: this.observe(record),
+      observer: keyed?.repeated === true ? this.observeRepeat(record) : this.observe(record),
     };
-    if (record.exposed) await this.stream(record, context, reply);
-    else await this.whole(record, context, reply);
+    // The request tells, not the record: anybody who follows it may have exposed it meanwhile, and its body goes at its end.
+    const body = request.body as Record<string, unknown>;
+    const streams = body["stream"] === true;
+    const begin = (sink: WaitingSink): Promise<void> | void =>
+      keyed === undefined
+        ? this.intake.submit(record, sink)
+        : this.intake.join(record, sink, { exposes: streams, first: !keyed.repeated });
+    if (streams) await this.stream(body, context, reply, begin);
+    else await this.whole(context, reply, begin);
+  }
+
+  /** A repeat of a request that has ended gets the time of a new one to read the answer. */
+  private deadlineOf(record: RequestRecord, state: RequestState | undefined): number | undefined {
+    const { syncTimeoutS } = this.context.settings.system.limits;
+    return state !== undefined && isFinal(state) ? Date.now() + syncTimeoutS * 1_000 : record.deadlineAtMs;
   }
 
   private async accept(endpoint: Endpoint, request: FastifyRequest): Promise<RequestRecord> {
@@ -103,17 +143,22 @@ export class CompletionsController {
     };
   }
 
-  private async stream(record: RequestRecord, context: AnswerContext, reply: FastifyReply): Promise<void> {
+  private async stream(
+    body: Record<string, unknown>,
+    context: AnswerContext,
+    reply: FastifyReply,
+    begin: Begin,
+  ): Promise<void> {
     const { waitingCommentAfterMs } = this.context.tuning;
     const answer = new StreamedAnswer(reply, context, {
-      includeUsage: wantsUsage(record.body),
+      includeUsage: wantsUsage(body),
       waitingCommentAfterMs,
     });
     this.open.track(answer, reply.raw);
     this.context.metrics.openStreams.inc();
     reply.raw.once("close", () => this.context.metrics.openStreams.dec());
     try {
-      await this.intake.submit(record, answer);
+      await begin(answer);
     } catch (error) {
       answer.discard();
       throw error;
@@ -121,11 +166,11 @@ export class CompletionsController {
     await answer.begun;
   }
 
-  private async whole(record: RequestRecord, context: AnswerContext, reply: FastifyReply): Promise<void> {
+  private async whole(context: AnswerContext, reply: FastifyReply, begin: Begin): Promise<void> {
     const answer = new WholeAnswer(reply.raw, context);
     this.open.track(answer, reply.raw);
     try {
-      await this.intake.submit(record, answer);
+      await begin(answer);
     } catch (error) {
       answer.discard();
       throw error;
@@ -136,13 +181,23 @@ export class CompletionsController {
     void reply.send(body);
   }
 
-  private observe({ id, createdAtMs, deadlineAtMs, decision: { expert } }: RequestRecord): AnswerObserver {
+  /** Who repeats a request has its answer again; it was counted when it was given first. */
+  private observeRepeat(record: RequestRecord): AnswerObserver {
+    const uncounted = (): void => undefined;
+    return { ...this.observe(record), firstToken: uncounted, ended: uncounted };
+  }
+
+  private observe({ repeatable, ...record }: RequestRecord): AnswerObserver {
+    const { id, createdAtMs, deadlineAtMs, decision } = record;
+    const { expert } = decision;
     const { metrics, logger } = this.context;
     return {
       firstToken: (seconds) => metrics.ttftSeconds.observe({ expert }, seconds),
       ended: ({ status }) =>
         metrics.requestSeconds.observe({ expert, status }, (Date.now() - createdAtMs) / 1_000),
       abandoned: () => {
+        // Its client may come back for it with its key.
+        if (repeatable === true) return;
         const now = Date.now();
         // After the deadline nobody can leave any more: the request had ended, unless Redis was away.
         const terminal: Terminal =

@@ -67,10 +67,15 @@ export class JobDesk {
   }
 
   /** Puts a job on its queue. */
-  async submit(record: RequestRecord): Promise<Job> {
+  async submit(record: RequestRecord): Promise<RequestState> {
     await this.intake.submit(record);
     this.watchDeadline(record);
-    const job = await this.waitingView({ ...record, status: "queued", attempts: 0 });
+    return { ...record, status: "queued", attempts: 0 };
+  }
+
+  /** A job that was put on its queue a moment ago. */
+  async submittedView(state: RequestState): Promise<Job> {
+    const job = await this.waitingView(state);
     // A worker may have taken it already: it was next, and did not wait.
     return job.queue_position === null ? { ...job, queue_position: 0, eta_s: 0 } : job;
   }

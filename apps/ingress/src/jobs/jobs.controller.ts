@@ -11,6 +11,7 @@ import {
   type Position,
   type RequestId,
   type RequestRecord,
+  type RequestState,
 } from "@expert-router/contracts";
 import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -18,6 +19,7 @@ import { OpenAnswers } from "../answers/open-answers.js";
 import { bodySchemas } from "../completions/completions.controller.js";
 import { ExpertChooser } from "../completions/expert-chooser.js";
 import { priorityHeader, readPriority } from "../completions/priority.js";
+import { RepeatedRequests } from "../completions/repeated-request.js";
 import { decisionHeaders } from "../completions/request-intake.js";
 import { StorageAdmission } from "../completions/storage-admission.js";
 import {
@@ -28,6 +30,7 @@ import {
 } from "../completions/request-traits.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { validate } from "../http/request-validation.js";
+import { replayedHeader } from "../idempotency/idempotency-key.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
@@ -48,16 +51,28 @@ export class JobsController {
     @Inject(JobDesk) private readonly desk: JobDesk,
     @Inject(StorageAdmission) private readonly storage: StorageAdmission,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
+    @Inject(RepeatedRequests) private readonly repeats: RepeatedRequests,
   ) {}
 
   @Post()
   async submit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const record = await this.accept(request);
-    const load = this.monitor.load(record.decision.expert);
-    reply.headers({ ...decisionHeaders(record.id, record.decision), ...load.rateLimitHeaders() });
-    load.admit({ waits: false });
-    this.storage.admit(record, request.bodyBytes);
-    const job = await this.desk.submit(record);
+    const submit = async (id: RequestId, repeatable?: true): Promise<RequestState> => {
+      const record = { ...(await this.accept(request)), id, repeatable };
+      const load = this.monitor.load(record.decision.expert);
+      reply.headers({ ...decisionHeaders(id, record.decision), ...load.rateLimitHeaders() });
+      load.admit({ waits: false });
+      this.storage.admit(record, request.bodyBytes);
+      return this.desk.submit(record);
+    };
+    const keyed = await this.repeats.once(request, {
+      route: "/v1/jobs",
+      kind: "job",
+      submit: (id) => submit(id, true),
+    });
+    const state = keyed?.state ?? (await submit(request.id as RequestId));
+    if (keyed?.repeated === true)
+      reply.headers({ ...decisionHeaders(state.id, state.decision), [replayedHeader]: "true" });
+    const job = await (keyed?.repeated === true ? this.desk.view(state) : this.desk.submittedView(state));
     void reply.code(202).header("location", `/v1/jobs/${job.id}`).send(job);
   }
 

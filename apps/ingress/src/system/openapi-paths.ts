@@ -38,7 +38,11 @@ export interface RouteDescription {
 
 type Method = "get" | "post";
 
-const priority = { "x-expert-router-priority": "Scheduling class: `interactive`, `async` or `batch`." };
+const submission = {
+  "x-expert-router-priority": "Scheduling class: `interactive`, `async` or `batch`.",
+  "idempotency-key":
+    "Names the request: sent again with the same body, it is the same one, and gets the same answer. 1 to 255 printable ASCII characters.",
+};
 const job = ["Job", jobSchema] as const;
 const completionAnswer = z
   .looseObject({
@@ -59,11 +63,11 @@ const startingAfter = z.strictObject({
 
 const generation = {
   tag: "Generation",
-  headers: priority,
+  headers: submission,
   status: 200,
   answer: ["Completion", completionAnswer],
   streams: true,
-  errors: [400, 404, 413, 415, 429, 502, 504],
+  errors: [400, 404, 409, 413, 415, 422, 429, 502, 504],
 } as const;
 const operation = { tag: "Operations", status: 200, errors: [] } as const;
 
@@ -105,10 +109,10 @@ export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescrip
       tag: "Jobs",
       summary: "Submit a job; its answer is fetched or followed later.",
       body: ["JobSubmission", jobSubmissionSchema],
-      headers: priority,
+      headers: submission,
       status: 202,
       answer: job,
-      errors: [400, 404, 413, 415, 429],
+      errors: [400, 404, 409, 413, 415, 422, 429],
     },
     get: {
       tag: "Jobs",

@@ -20,6 +20,7 @@ import {
   type WorkerRegistry,
 } from "@expert-router/queue";
 import type { Following, RequestStore, TokenFollower, TokenSink } from "@expert-router/token-stream";
+import { FakeIdempotencyKeys } from "./fake-idempotency-keys.js";
 import type { IngressPorts, PromptRouter } from "../wiring/ports.js";
 
 type Entry =
@@ -43,9 +44,11 @@ export class FakeLogs implements RequestStore, TokenFollower {
   private readonly terminals = new Map<RequestId, Terminal>();
   private readonly followers = new Map<RequestId, Set<Follower>>();
 
-  async create(record: RequestRecord): Promise<void> {
+  async create(record: RequestRecord): Promise<boolean> {
     this.check();
+    if (record.repeatable === true && this.states.has(record.id)) return false;
     this.states.set(record.id, { ...record, status: "queued", attempts: 0 });
+    return true;
   }
 
   async read(id: RequestId): Promise<RequestState | undefined> {
@@ -293,6 +296,8 @@ const router: PromptRouter = {
 
 export interface FakePorts extends IngressPorts {
   readonly logs: FakeLogs;
+  /** Who claimed a key and has not made its work is taken for dead. */
+  endLeases(): void;
   /** Bytes by tenant. */
   readonly stored: Map<string, number>;
   readonly memory: { usedBytes: number; maxBytes: number; machineBytes: number };
@@ -303,6 +308,7 @@ export function fakePorts(experts: readonly string[]): FakePorts {
   const logs = new FakeLogs();
   const stored = new Map<string, number>();
   const bytesOf = (tenant: string): number => stored.get(tenant) ?? 0;
+  const keys = new FakeIdempotencyKeys();
   const memory = { usedBytes: 1, maxBytes: 0, machineBytes: 1_000 };
   const queues = new Map(experts.map((id) => [id, new FakeQueue(id)]));
   return {
@@ -312,6 +318,8 @@ export function fakePorts(experts: readonly string[]): FakePorts {
       await queues.get(record.decision.expert)?.enqueue(queuedJob(record));
     },
     store: logs,
+    idempotencyKeys: keys,
+    endLeases: () => keys.endLeases(),
     deadLetters: { count: async () => 0 },
     openJobs: { due: async () => [], lookAgain: async () => undefined, forget: async () => undefined },
     storedBytes: {

@@ -3,6 +3,7 @@ import type { ChatMessage, RequestRecord, RouterStatus } from "@expert-router/co
 import type { ExplainedDecision } from "@expert-router/embedder";
 import type { ExpertQueue, WorkerRegistry } from "@expert-router/queue";
 import type {
+  IdempotencyKeys,
   OpenJobs,
   RedisDeadLetters,
   RedisStoredBytes,
@@ -28,11 +29,12 @@ export interface PromptRouter {
 export interface IngressPorts {
   /**
    * Records a request and puts it on its expert's queue; durable once resolved. With a live channel, its tokens are
-   * published there.
+   * published there. A repeatable one that is there already is left as it is.
    */
   accept(record: RequestRecord, liveChannel?: string): Promise<void>;
   readonly store: RequestStore;
   readonly deadLetters: Pick<RedisDeadLetters, "count">;
+  readonly idempotencyKeys: IdempotencyKeys;
   readonly openJobs: OpenJobs;
   /** What each tenant has stored. */
   readonly storedBytes: Pick<RedisStoredBytes, "add" | "total" | "count">;
