@@ -16,6 +16,7 @@ import { LostJobs } from "./jobs/lost-jobs.js";
 import { JobsController } from "./jobs/jobs.controller.js";
 import { ModelsController } from "./system/models.controller.js";
 import { OperationsController } from "./system/operations.controller.js";
+import { WebhookDesk } from "./webhooks/webhook-desk.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "./wiring/injection-tokens.js";
 import type { IngressContext } from "./wiring/ingress-options.js";
 import type { IngressPorts, PromptRouter } from "./wiring/ports.js";
@@ -58,6 +59,7 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       LostRequests,
       LostJobs,
       JobDesk,
+      WebhookDesk,
       ...more,
     ],
   };

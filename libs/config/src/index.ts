@@ -20,5 +20,6 @@ export {
   type LoadOptions,
   type RouterConfig,
   type SystemConfig,
+  type WebhooksConfig,
 } from "./system-config.js";
 export { readWorkerSettings, type WorkerSettings } from "./worker-settings.js";

@@ -16,6 +16,12 @@ export const jobSubmissionSchema = z.strictObject({
     .max(7 * 86_400)
     .optional()
     .describe("Seconds from now after which the job expires."),
+  webhook: z
+    .union([z.string(), z.strictObject({ url: z.string(), secret: z.string().optional() })])
+    .optional()
+    .describe(
+      "URL that is told of the end (Standard Webhooks), and the secret `whsec_…` it is signed with, which is never shown.",
+    ),
   priority: z.enum(priorityClasses).optional().describe("Scheduling class; `async` unless said otherwise."),
 });
 export type JobSubmission = z.infer<typeof jobSubmissionSchema>;
@@ -44,6 +50,25 @@ export const jobSchema = z.object({
     .nullable()
     .describe("The whole answer once completed, as the endpoint would give it."),
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  webhook: z
+    .object({
+      url: z.string().describe("Without its query."),
+      status: z
+        .enum(["waiting", "delivered", "failed"])
+        .describe("`waiting`: for the end of the job, or for the next attempt."),
+      attempts: z.int(),
+      last_attempts: z
+        .array(
+          z.object({
+            at: z.number().describe("Unix seconds."),
+            status: z.int().nullable().describe("HTTP status of the receiver's answer."),
+            error: z.string().nullable(),
+            duration_ms: z.int(),
+          }),
+        )
+        .describe("Up to ten, oldest first."),
+    })
+    .nullable(),
 });
 export type Job = z.infer<typeof jobSchema>;
 

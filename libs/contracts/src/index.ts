@@ -13,4 +13,5 @@ export * from "./requests.js";
 export * from "./router-deployment.js";
 export * from "./tenants.js";
 export * from "./token-events.js";
+export * from "./webhooks.js";
 export * from "./workers.js";

@@ -1,6 +1,7 @@
 import type { DecisionRecord } from "./decision.js";
 import type { RequestId } from "./ids.js";
 import type { Terminal, Usage } from "./token-events.js";
+import type { WebhookDelivery, WebhookTarget } from "./webhooks.js";
 
 /** The engine endpoint a request is for. */
 export type Endpoint = "/v1/chat/completions" | "/v1/completions";
@@ -54,6 +55,8 @@ export interface RequestRecord {
   readonly exposed: boolean;
   /** An Idempotency-Key stands for it: it may be put in twice, and somebody may come back for its answer. */
   readonly repeatable?: true | undefined;
+  /** Who is told of its end. Not in what is read: it may hold a secret. */
+  readonly webhook?: WebhookTarget | undefined;
 }
 
 /** A {@link RequestRecord} with what happened to it so far. */
@@ -66,4 +69,6 @@ export interface RequestState extends RequestRecord {
   readonly finishedAtMs?: number | undefined;
   readonly usage?: Usage | undefined;
   readonly error?: Terminal["error"];
+  /** How the telling of its end stands; undefined: it has no webhook. */
+  readonly delivery?: WebhookDelivery | undefined;
 }

@@ -44,6 +44,8 @@ export class RedisRequestStore implements RequestStore {
       const open = redisKeys.openJobs(record.decision.expert);
       writes.push(this.redis.zadd(open, record.createdAtMs + firstLookMs, record.id));
     }
+    if (record.webhook !== undefined)
+      writes.push(this.redis.zadd(redisKeys.pendingWebhooks, record.createdAtMs + firstLookMs, record.id));
     // Commands that a cluster makes the client send again come in any order.
     const inOrder = isCluster(this.redis);
     if (inOrder) await Promise.all(writes);

@@ -73,7 +73,9 @@ export class RedisTokenFollower implements TokenFollower {
   }
 
   async start(): Promise<void> {
-    this.subscriber.on("message", (_channel: string, message: string) => this.hear(message));
+    this.subscriber.on("message", (channel: string, message: string) => {
+      if (channel === this.channel) this.hear(message);
+    });
     await this.subscriber.subscribe(this.channel);
     // ioredis subscribes again by itself after a reconnect; what was published in between is in the logs only.
     this.subscriber.on("ready", () => this.readAll());

@@ -127,7 +127,7 @@ export type AppendRefusal = "gone" | "fenced" | "forgotten" | `behind ${number}`
  */
 export const closeScript = new LuaScript(`${publishLua}
 local meta, log = KEYS[1], KEYS[2]
-local fields = redis.call('HMGET', meta, 'status', 'kind', 'expert', 'live')
+local fields = redis.call('HMGET', meta, 'status', 'kind', 'expert', 'live', 'webhook')
 if not fields[1] then return {'gone'} end
 local last, pen = tail(log)
 if last == '${terminalId}' then
@@ -157,6 +157,7 @@ if ARGV[13] ~= '' and tonumber(ARGV[13]) > tonumber(retention) then retention = 
 redis.call('PEXPIRE', meta, retention)
 redis.call('PEXPIRE', log, retention)
 publish(fields[4] or '', payload .. table.concat({'E', ARGV[1], last, pen, ARGV[3]}, ' '))
+if fields[5] then redis.call('PUBLISH', '${redisKeys.webhookChannel}', ARGV[1]) end
 return {'closed', fields[3], ARGV[2]}
 `);
 

@@ -1,6 +1,7 @@
 import {
   CodedError,
   isRequestId,
+  newDelivery,
   type Job,
   type JobList,
   type JobListQuery,
@@ -70,7 +71,9 @@ export class JobDesk {
   async submit(record: RequestRecord): Promise<RequestState> {
     await this.intake.submit(record);
     this.watchDeadline(record);
-    return { ...record, status: "queued", attempts: 0 };
+    const { webhook, ...shown } = record;
+    const delivery = webhook === undefined ? undefined : newDelivery(webhook);
+    return { ...shown, status: "queued", attempts: 0, delivery };
   }
 
   /** A job that was put on its queue a moment ago. */

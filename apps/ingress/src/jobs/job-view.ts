@@ -1,4 +1,4 @@
-import type { Job, RequestState } from "@expert-router/contracts";
+import type { Job, RequestState, WebhookDelivery } from "@expert-router/contracts";
 
 /** What a job's record does not hold. */
 export interface JobCircumstances {
@@ -29,6 +29,21 @@ export function jobView(state: RequestState, { queuePosition, etaS, response }: 
     usage: state.usage ?? null,
     response,
     error: state.error ?? null,
+    webhook: state.delivery === undefined ? null : webhookView(state.delivery),
+  };
+}
+
+function webhookView({ url, status, attempts, tries }: WebhookDelivery): Job["webhook"] {
+  return {
+    url,
+    status,
+    attempts,
+    last_attempts: tries.map((tried) => ({
+      at: tried.atMs / 1_000,
+      status: tried.status ?? null,
+      error: tried.error ?? null,
+      duration_ms: tried.durationMs,
+    })),
   };
 }
 

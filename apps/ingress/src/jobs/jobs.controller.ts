@@ -34,6 +34,7 @@ import { replayedHeader } from "../idempotency/idempotency-key.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
+import { webhookTarget } from "../webhooks/webhook-target.js";
 import { answerIdentity } from "./assembled-response.js";
 import { JobDesk } from "./job-desk.js";
 import { JobEvents } from "./job-events.js";
@@ -123,12 +124,14 @@ export class JobsController {
       metadata,
       deadline_s: deadlineS,
       priority,
+      webhook,
     } = validate(jobSubmissionSchema, request.body);
     const { model } = validate(bodySchemas[endpoint], body, "body");
     if (Object.keys(metadata ?? {}).length > maxMetadataPairs) {
       const message = `Invalid value for 'metadata': at most ${maxMetadataPairs} pairs.`;
       throw new CodedError("invalid_value", message, { param: "metadata" });
     }
+    const { settings } = this.context;
     const createdAtMs = Date.now();
     return {
       id: request.id as RequestId,
@@ -146,6 +149,10 @@ export class JobsController {
       createdAtMs,
       deadlineAtMs: deadlineS === undefined ? undefined : createdAtMs + Math.round(deadlineS * 1_000),
       metadata,
+      webhook:
+        webhook === undefined
+          ? undefined
+          : webhookTarget(webhook, settings.system.webhooks, settings.webhookSecret !== undefined),
       continuable: isContinuable(endpoint, body),
       exposed: false,
     };

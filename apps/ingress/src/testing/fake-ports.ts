@@ -1,6 +1,7 @@
 /** Ports in memory: a token log that tests write by hand, and a queue that only remembers. */
 import {
   comparePositions,
+  newDelivery,
   startPosition,
   type Delta,
   type Position,
@@ -8,6 +9,7 @@ import {
   type RequestRecord,
   type RequestState,
   type Terminal,
+  type WebhookTarget,
   type WorkerReport,
 } from "@expert-router/contracts";
 import {
@@ -21,6 +23,7 @@ import {
 } from "@expert-router/queue";
 import type { Following, RequestStore, TokenFollower, TokenSink } from "@expert-router/token-stream";
 import { FakeIdempotencyKeys } from "./fake-idempotency-keys.js";
+import { FakeWebhooks } from "./fake-webhooks.js";
 import type { IngressPorts, PromptRouter } from "../wiring/ports.js";
 
 type Entry =
@@ -37,6 +40,7 @@ interface Follower {
 export class FakeLogs implements RequestStore, TokenFollower {
   readonly channel = "er:live:test";
   readonly states = new Map<RequestId, RequestState>();
+  readonly targets = new Map<RequestId, WebhookTarget>();
   /** Set to make every call fail as ioredis does while Redis is away. */
   away = false;
   resumed = 0;
@@ -47,7 +51,10 @@ export class FakeLogs implements RequestStore, TokenFollower {
   async create(record: RequestRecord): Promise<boolean> {
     this.check();
     if (record.repeatable === true && this.states.has(record.id)) return false;
-    this.states.set(record.id, { ...record, status: "queued", attempts: 0 });
+    const { webhook, ...read } = record;
+    const delivery = webhook === undefined ? undefined : newDelivery(webhook);
+    if (webhook !== undefined) this.targets.set(record.id, webhook);
+    this.states.set(record.id, { ...read, status: "queued", attempts: 0, delivery });
     return true;
   }
 
@@ -298,6 +305,7 @@ export interface FakePorts extends IngressPorts {
   readonly logs: FakeLogs;
   /** Who claimed a key and has not made its work is taken for dead. */
   endLeases(): void;
+  readonly webhooks: FakeWebhooks;
   /** Bytes by tenant. */
   readonly stored: Map<string, number>;
   readonly memory: { usedBytes: number; maxBytes: number; machineBytes: number };
@@ -322,6 +330,7 @@ export function fakePorts(experts: readonly string[]): FakePorts {
     endLeases: () => keys.endLeases(),
     deadLetters: { count: async () => 0 },
     openJobs: { due: async () => [], lookAgain: async () => undefined, forget: async () => undefined },
+    webhooks: new FakeWebhooks(logs.targets),
     storedBytes: {
       add: (tenant, _kind, bytes) => void stored.set(tenant, bytesOf(tenant) + bytes),
       total: (tenant) => ({ bytes: bytesOf(tenant), firstExpiryMs: 90_000 }),
