@@ -22,6 +22,13 @@ export const jobSubmissionSchema = z.strictObject({
     .describe(
       "URL that is told of the end (Standard Webhooks), and the secret `whsec_…` it is signed with, which is never shown.",
     ),
+  expires_after_s: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      "Seconds behind its end after which the job and its answer are forgotten; the operator's `retention.jobs_s` unless said otherwise, and at most that.",
+    ),
   priority: z.enum(priorityClasses).optional().describe("Scheduling class; `async` unless said otherwise."),
 });
 export type JobSubmission = z.infer<typeof jobSubmissionSchema>;
@@ -42,6 +49,7 @@ export const jobSchema = z.object({
   started_at: z.int().nullable(),
   finished_at: z.int().nullable(),
   deadline_at: z.int().nullable(),
+  expires_at: z.int().nullable().describe("When the job is forgotten; null until it has ended."),
   attempts: z.int(),
   metadata: z.record(z.string(), z.string()).nullable(),
   usage: z.record(z.string(), z.unknown()).nullable(),
@@ -72,12 +80,22 @@ export const jobSchema = z.object({
 });
 export type Job = z.infer<typeof jobSchema>;
 
-/** Query of `GET /v1/jobs`, newest first. */
+const unixSeconds = z.coerce.number().int().min(0).max(253_402_300_799);
+
+/** Query of `GET /v1/jobs`. */
 export const jobListQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(20),
-  after: z.string().optional().describe("Id of the last job of the page before."),
+  order: z.enum(["asc", "desc"]).default("desc").describe("By creation; `desc`: newest first."),
+  after: z.string().optional().describe("Id of a job: the page that follows it."),
+  before: z.string().optional().describe("Id of a job: the page that ends right before it."),
   status: z.enum(requestStatuses).optional(),
   expert: z.string().optional(),
+  metadata: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe("Pairs that the job has, as `metadata[project]=atlas`."),
+  created_after: unixSeconds.optional().describe("Unix seconds, inclusive."),
+  created_before: unixSeconds.optional().describe("Unix seconds, exclusive."),
 });
 export type JobListQuery = z.infer<typeof jobListQuerySchema>;
 

@@ -49,6 +49,8 @@ export interface RequestRecord {
   /** Unix time in ms after which nobody wants the answer; undefined: no deadline. */
   readonly deadlineAtMs?: number | undefined;
   readonly metadata?: Record<string, string> | undefined;
+  /** How long it is kept behind its end, in ms; undefined: as its kind is. */
+  readonly keptMs?: number | undefined;
   /** The answer may be continued by another attempt behind what is written already: plain text, one choice. */
   readonly continuable: boolean;
   /** Somebody may have seen deltas of it, so a later attempt must not start over. */

@@ -16,6 +16,7 @@ export { LogWriteFailed } from "./token-log.js";
 export type {
   AttemptWriter,
   Following,
+  JobRange,
   OpenJobs,
   OpenedAttempt,
   RequestStore,

@@ -10,7 +10,7 @@ import { isCluster, type RedisClient } from "@expert-router/redis";
 import { encodeTime } from "ulid";
 import { fromRequestHash, stateFields, toRequestHash } from "./request-hash.js";
 import { closeScript, createOnceScript, recreateScript } from "./scripts.js";
-import type { RequestStore } from "./token-log.js";
+import type { JobRange, RequestStore } from "./token-log.js";
 
 /** How long finished requests are kept, in ms. */
 export interface Retention {
@@ -90,19 +90,13 @@ export class RedisRequestStore implements RequestStore {
     );
   }
 
-  async listJobs(
-    tenant: string,
-    options: { limit: number; before?: RequestId | undefined },
-  ): Promise<RequestId[]> {
-    const from = options.before === undefined ? "+" : `(${options.before}`;
-    const ids = await this.redis.zrevrangebylex(
-      redisKeys.jobIndex(tenant),
-      from,
-      "-",
-      "LIMIT",
-      0,
-      options.limit,
-    );
+  async listJobs(tenant: string, { limit, above, below, oldestFirst }: JobRange): Promise<RequestId[]> {
+    const key = redisKeys.jobIndex(tenant);
+    const low = above === undefined ? "-" : `(${above}`;
+    const high = below === undefined ? "+" : `(${below}`;
+    const ids = await (oldestFirst === true
+      ? this.redis.zrangebylex(key, low, high, "LIMIT", 0, limit)
+      : this.redis.zrevrangebylex(key, high, low, "LIMIT", 0, limit));
     return ids as RequestId[];
   }
 

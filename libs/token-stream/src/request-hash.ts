@@ -24,6 +24,7 @@ export function toRequestHash(
     continuable: continuable ? "1" : "0",
     exposed: exposed ? "1" : "0",
     live: liveChannel ?? "",
+    ...(record.keptMs !== undefined && { kept: String(record.keptMs) }),
     ...(webhook !== undefined && {
       webhook: JSON.stringify(webhook),
       delivery: JSON.stringify(newDelivery(webhook)),

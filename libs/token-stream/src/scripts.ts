@@ -127,7 +127,7 @@ export type AppendRefusal = "gone" | "fenced" | "forgotten" | `behind ${number}`
  */
 export const closeScript = new LuaScript(`${publishLua}
 local meta, log = KEYS[1], KEYS[2]
-local fields = redis.call('HMGET', meta, 'status', 'kind', 'expert', 'live', 'webhook')
+local fields = redis.call('HMGET', meta, 'status', 'kind', 'expert', 'live', 'webhook', 'kept')
 if not fields[1] then return {'gone'} end
 local last, pen = tail(log)
 if last == '${terminalId}' then
@@ -152,7 +152,7 @@ redis.call('HSET', meta, 'status', ARGV[2], 'finishedAtMs', ARGV[4])
 if ARGV[13] == '' then redis.call('HDEL', meta, 'body') end
 if ARGV[11] ~= '' then redis.call('HSET', meta, 'usage', ARGV[11]) end
 if ARGV[12] ~= '' then redis.call('HSET', meta, 'error', ARGV[12]) end
-local retention = fields[2] == 'job' and ARGV[6] or ARGV[5]
+local retention = fields[6] or fields[2] == 'job' and ARGV[6] or ARGV[5]
 if ARGV[13] ~= '' and tonumber(ARGV[13]) > tonumber(retention) then retention = ARGV[13] end
 redis.call('PEXPIRE', meta, retention)
 redis.call('PEXPIRE', log, retention)

@@ -27,13 +27,23 @@ export interface RequestStore {
   read(id: RequestId): Promise<RequestState | undefined>;
   /** Several at once, in the order asked, without their bodies (empty), which can be large. */
   readMany(ids: readonly RequestId[]): Promise<(RequestState | undefined)[]>;
-  /** Job ids of a tenant, newest first, older than `before` where given. */
-  listJobs(tenant: string, options: { limit: number; before?: RequestId | undefined }): Promise<RequestId[]>;
+  /** Job ids of a tenant, newest first unless asked otherwise. */
+  listJobs(tenant: string, range: JobRange): Promise<RequestId[]>;
   /**
    * Closes the log from outside: cancel, expiry, or failure to enqueue. Idempotent; answers whether this call
    * was the one that closed it. The worker that runs it, if any, hears of it on the expert's control channel.
    */
   close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone">;
+}
+
+/** Which job ids of a tenant. */
+export interface JobRange {
+  readonly limit: number;
+  /** Only ids that sort behind it. */
+  readonly above?: string | undefined;
+  /** Only ids that sort before it. */
+  readonly below?: string | undefined;
+  readonly oldestFirst?: boolean | undefined;
 }
 
 /** Jobs that had not ended when they were looked at last; {@link RequestStore.create} adds to them. */

@@ -5,7 +5,6 @@ import {
   type Job,
   type JobList,
   type JobListQuery,
-  type RequestId,
   type RequestRecord,
   type RequestState,
 } from "@expert-router/contracts";
@@ -21,10 +20,8 @@ import type { IngressPorts } from "../wiring/ports.js";
 import { assembledResponse } from "./assembled-response.js";
 import { LostJobs } from "./lost-jobs.js";
 import { DeadlineWatch } from "./deadline-watch.js";
-import { isFinal, jobView } from "./job-view.js";
-
-/** Ids read for one page of a filtered list; a page may then be shorter than asked, with `has_more`. */
-const maxScanned = 2_000;
+import { jobPage } from "./job-page.js";
+import { isFinal, jobView, type JobCircumstances } from "./job-view.js";
 
 /** Jobs: requests that outlive the HTTP call that made them. */
 @Injectable()
@@ -98,44 +95,19 @@ export class JobDesk {
     if (!isFinal(state)) return this.waitingView(state);
     const response =
       state.status === "completed" ? await assembledResponse(this.ports.follower, state) : null;
-    return jobView(state, { queuePosition: null, etaS: null, response });
+    return this.jobView(state, { queuePosition: null, etaS: null, response });
   }
 
-  /** A page of a tenant's jobs, newest first, without their answers. */
-  async list(tenant: string, { limit, after, status, expert }: JobListQuery): Promise<JobList> {
-    if (after !== undefined && !isRequestId(after)) {
-      throw new CodedError("invalid_value", "Invalid value for 'after': expected the id of a job.", {
-        param: "after",
-      });
-    }
-    const found: RequestState[] = [];
-    let before: RequestId | undefined = after;
-    let scanned = 0;
-    let exhausted = false;
-    while (found.length <= limit && scanned < maxScanned && !exhausted) {
-      const ids: RequestId[] = await this.ports.store.listJobs(tenant, { limit: limit + 1, before });
-      exhausted = ids.length <= limit;
-      scanned += ids.length;
-      before = ids.at(-1) ?? before;
-      const states = await this.ports.store.readMany(ids);
-      for (const state of states) {
-        if (
-          state !== undefined &&
-          (status ?? state.status) === state.status &&
-          (expert ?? state.decision.expert) === state.decision.expert
-        )
-          found.push(state);
-      }
-    }
-    const data = await Promise.all(found.slice(0, limit).map((state) => this.listView(state)));
-    // With nothing found among those scanned, the client goes on behind the last one scanned.
-    const lastId = data.at(-1)?.id ?? (exhausted ? undefined : before);
+  /** A page of a tenant's jobs, without their answers. */
+  async list(tenant: string, query: JobListQuery): Promise<JobList> {
+    const { states, last, hasMore } = await jobPage(this.ports.store, tenant, query);
+    const data = await Promise.all(states.map((state) => this.listView(state)));
     return {
       object: "list",
       data,
       first_id: data[0]?.id ?? null,
-      last_id: lastId ?? null,
-      has_more: found.length > limit || !exhausted,
+      last_id: data.at(-1)?.id ?? last ?? null,
+      has_more: hasMore,
     };
   }
 
@@ -169,12 +141,16 @@ export class JobDesk {
     const place =
       state.status === "queued" ? await this.ports.queues.get(expert)?.place(state.id) : undefined;
     const etaS = place === undefined ? null : this.monitor.load(expert).etaS(place.position);
-    return jobView(state, { queuePosition: place?.position ?? null, etaS, response: null });
+    return this.jobView(state, { queuePosition: place?.position ?? null, etaS, response: null });
+  }
+
+  private jobView(state: RequestState, circumstances: JobCircumstances): Job {
+    return jobView(state, circumstances, this.context.settings.system.retention.jobsS * 1_000);
   }
 
   private async listView(state: RequestState): Promise<Job> {
     return isFinal(state)
-      ? jobView(state, { queuePosition: null, etaS: null, response: null })
+      ? this.jobView(state, { queuePosition: null, etaS: null, response: null })
       : this.waitingView(state);
   }
 }

@@ -7,8 +7,13 @@ export interface JobCircumstances {
   readonly response: Record<string, unknown> | null;
 }
 
-/** A job as a client sees it. */
-export function jobView(state: RequestState, { queuePosition, etaS, response }: JobCircumstances): Job {
+/** A job as a client sees it; `keptMs`: how long jobs are kept that say nothing about it. */
+export function jobView(
+  state: RequestState,
+  { queuePosition, etaS, response }: JobCircumstances,
+  keptMs: number,
+): Job {
+  const { finishedAtMs } = state;
   return {
     id: state.id,
     object: "job",
@@ -22,8 +27,9 @@ export function jobView(state: RequestState, { queuePosition, etaS, response }: 
     eta_s: etaS,
     created_at: unixSeconds(state.createdAtMs)!,
     started_at: unixSeconds(state.startedAtMs),
-    finished_at: unixSeconds(state.finishedAtMs),
+    finished_at: unixSeconds(finishedAtMs),
     deadline_at: unixSeconds(state.deadlineAtMs),
+    expires_at: unixSeconds(finishedAtMs && finishedAtMs + (state.keptMs ?? keptMs)),
     attempts: state.attempts,
     metadata: state.metadata ?? null,
     usage: state.usage ?? null,

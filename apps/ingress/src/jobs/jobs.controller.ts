@@ -79,7 +79,7 @@ export class JobsController {
 
   @Get()
   list(@Req() request: FastifyRequest): Promise<JobList> {
-    return this.desk.list(request.tenant, validate(jobListQuerySchema, request.query));
+    return this.desk.list(request.tenant, validate(jobListQuerySchema, nestedQuery(request.query)));
   }
 
   @Get(":id")
@@ -125,6 +125,7 @@ export class JobsController {
       deadline_s: deadlineS,
       priority,
       webhook,
+      expires_after_s: expiresAfterS,
     } = validate(jobSubmissionSchema, request.body);
     const { model } = validate(bodySchemas[endpoint], body, "body");
     if (Object.keys(metadata ?? {}).length > maxMetadataPairs) {
@@ -132,6 +133,11 @@ export class JobsController {
       throw new CodedError("invalid_value", message, { param: "metadata" });
     }
     const { settings } = this.context;
+    const { jobsS } = settings.system.retention;
+    if (expiresAfterS !== undefined && expiresAfterS > jobsS) {
+      const message = `Invalid value for 'expires_after_s': at most ${jobsS}, which the operator has set.`;
+      throw new CodedError("invalid_value", message, { param: "expires_after_s" });
+    }
     const createdAtMs = Date.now();
     return {
       id: request.id as RequestId,
@@ -149,6 +155,7 @@ export class JobsController {
       createdAtMs,
       deadlineAtMs: deadlineS === undefined ? undefined : createdAtMs + Math.round(deadlineS * 1_000),
       metadata,
+      keptMs: expiresAfterS === undefined ? undefined : expiresAfterS * 1_000,
       webhook:
         webhook === undefined
           ? undefined
@@ -157,6 +164,20 @@ export class JobsController {
       exposed: false,
     };
   }
+}
+
+/** `{ metadata: { a: "b" } }` from `metadata[a]=b`. */
+function nestedQuery(query: unknown): Record<string, unknown> {
+  const nested: Record<string, unknown> = {};
+  const metadata: [string, unknown][] = [];
+  for (const [name, value] of Object.entries(query as Record<string, unknown>)) {
+    const key = /^metadata\[(.*)\]$/s.exec(name)?.[1];
+    if (key === undefined) nested[name] = value;
+    else metadata.push([key, value]);
+  }
+  // Its keys are the client's.
+  if (metadata.length > 0) nested["metadata"] = Object.fromEntries(metadata);
+  return nested;
 }
 
 /** The place behind which a client wants to go on. The header wins: a browser repeats the URL and updates the header. */

@@ -116,7 +116,7 @@ export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescrip
     },
     get: {
       tag: "Jobs",
-      summary: "List jobs, newest first, without their answers.",
+      summary: "List jobs without their answers.",
       query: jobListQuerySchema,
       status: 200,
       answer: ["JobList", jobListSchema],

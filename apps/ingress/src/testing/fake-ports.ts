@@ -21,7 +21,13 @@ import {
   type QueuePlace,
   type WorkerRegistry,
 } from "@expert-router/queue";
-import type { Following, RequestStore, TokenFollower, TokenSink } from "@expert-router/token-stream";
+import type {
+  Following,
+  JobRange,
+  RequestStore,
+  TokenFollower,
+  TokenSink,
+} from "@expert-router/token-stream";
 import { FakeIdempotencyKeys } from "./fake-idempotency-keys.js";
 import { FakeWebhooks } from "./fake-webhooks.js";
 import type { IngressPorts, PromptRouter } from "../wiring/ports.js";
@@ -67,19 +73,14 @@ export class FakeLogs implements RequestStore, TokenFollower {
     return Promise.all(ids.map((id) => this.read(id)));
   }
 
-  async listJobs(
-    tenant: string,
-    options: { limit: number; before?: RequestId | undefined },
-  ): Promise<RequestId[]> {
+  async listJobs(tenant: string, { limit, above, below, oldestFirst }: JobRange): Promise<RequestId[]> {
     this.check();
     const ids = [...this.states.values()]
       .filter((state) => state.kind === "job" && state.tenant === tenant)
-      .map((state) => state.id);
-    return ids
+      .map((state) => state.id)
       .toSorted()
-      .toReversed()
-      .filter((id) => options.before === undefined || id < options.before)
-      .slice(0, options.limit);
+      .filter((id) => id > (above ?? "") && id < (below ?? "~"));
+    return (oldestFirst === true ? ids : ids.toReversed()).slice(0, limit);
   }
 
   async close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone"> {
