@@ -14,7 +14,7 @@ beforeAll(async () => {
   redis = connectRedis(server.url, { mode: "wait", name: "test", onError: () => undefined });
 });
 afterEach(async () => {
-  await Promise.all(queues.map((queue) => queue.stop()));
+  await Promise.all(queues.map((each) => each.stop()));
   queues = [];
 });
 afterAll(async () => {
@@ -66,7 +66,7 @@ describe("the queue of deliveries", () => {
     await waitFor("the last attempt", () => got.some(({ isLast }) => isLast));
     await new Promise((resolve) => setTimeout(resolve, 300));
     const attempts = (id: string): number[] =>
-      got.filter((one) => one.id === id).map(({ attempt }) => attempt);
+      got.filter((tried) => tried.id === id).map(({ attempt }) => attempt);
     expect([attempts(settling), attempts(failing)]).toEqual([
       [1, 2],
       [1, 2, 3],
