@@ -5,6 +5,7 @@ import { CompletionsController } from "./completions/completions.controller.js";
 import { ExpertChooser } from "./completions/expert-chooser.js";
 import { LostRequests } from "./completions/lost-requests.js";
 import { RepeatedRequests } from "./completions/repeated-request.js";
+import { RequestObservers } from "./completions/request-observers.js";
 import { RequestIntake } from "./completions/request-intake.js";
 import { StorageAdmission } from "./completions/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
@@ -14,6 +15,10 @@ import { IdempotentWork } from "./idempotency/idempotent-work.js";
 import { JobDesk } from "./jobs/job-desk.js";
 import { LostJobs } from "./jobs/lost-jobs.js";
 import { JobsController } from "./jobs/jobs.controller.js";
+import { ForegroundResponses } from "./responses/foreground-responses.js";
+import { ResponseDesk } from "./responses/response-desk.js";
+import { ResponseIntake } from "./responses/response-intake.js";
+import { ResponsesController } from "./responses/responses.controller.js";
 import { ModelsController } from "./system/models.controller.js";
 import { OperationsController } from "./system/operations.controller.js";
 import { WebhookDesk } from "./webhooks/webhook-desk.js";
@@ -42,6 +47,7 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
     controllers: [
       CompletionsController,
       JobsController,
+      ResponsesController,
       ModelsController,
       ExpertsController,
       OperationsController,
@@ -55,6 +61,10 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       RequestIntake,
       IdempotentWork,
       RepeatedRequests,
+      RequestObservers,
+      ResponseDesk,
+      ResponseIntake,
+      ForegroundResponses,
       StorageAdmission,
       LostRequests,
       LostJobs,

@@ -1,5 +1,6 @@
 export * from "./api-completions.js";
 export * from "./api-jobs.js";
+export * from "./api-responses.js";
 export * from "./api-router.js";
 export * from "./api-system.js";
 export * from "./dead-letters.js";

@@ -1,3 +1,4 @@
+import type { ResponseParameters } from "./api-responses.js";
 import type { DecisionRecord } from "./decision.js";
 import type { RequestId } from "./ids.js";
 import type { Terminal, Usage } from "./token-events.js";
@@ -49,6 +50,8 @@ export interface RequestRecord {
   /** Unix time in ms after which nobody wants the answer; undefined: no deadline. */
   readonly deadlineAtMs?: number | undefined;
   readonly metadata?: Record<string, string> | undefined;
+  /** Set where it was asked for through the Responses API. */
+  readonly response?: ResponseParameters | undefined;
   /** How long it is kept behind its end, in ms; undefined: as its kind is. */
   readonly keptMs?: number | undefined;
   /** The answer may be continued by another attempt behind what is written already: plain text, one choice. */

@@ -100,6 +100,11 @@ export class RedisRequestStore implements RequestStore {
     return ids as RequestId[];
   }
 
+  async delete(id: RequestId, tenant: string): Promise<void> {
+    await this.redis.zrem(redisKeys.jobIndex(tenant), id);
+    await this.redis.del(redisKeys.meta(id), redisKeys.log(id));
+  }
+
   async close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone"> {
     const keys = [redisKeys.meta(id), redisKeys.log(id)];
     const args = closeArguments(id, terminal, this.now(), this.options.retention);

@@ -24,6 +24,8 @@ export function toRequestHash(
     continuable: continuable ? "1" : "0",
     exposed: exposed ? "1" : "0",
     live: liveChannel ?? "",
+    // The response that follows begins with its messages.
+    ...(record.response?.stored === true && { keepBody: "1" }),
     ...(record.keptMs !== undefined && { kept: String(record.keptMs) }),
     ...(webhook !== undefined && {
       webhook: JSON.stringify(webhook),

@@ -123,11 +123,11 @@ export type AppendRefusal = "gone" | "fenced" | "forgotten" | `behind ${number}`
  * epoch of the attempt that closes ('' from outside), sequence number of its next delta, then of its last deltas entry id
  * and JSON ('' if none), usage JSON, error JSON ('' if none), how long a dead letter is kept in ms ('' if it is none), pen. Answers
  * `{closed | already-closed | refused | behind | gone, expert, status, last seq}`; behind: the log does not end where this
- * attempt takes it to end. Only a dead letter keeps its body: it may be replayed.
+ * attempt takes it to end. Only a dead letter keeps its body, because it may be replayed, and a stored response.
  */
 export const closeScript = new LuaScript(`${publishLua}
 local meta, log = KEYS[1], KEYS[2]
-local fields = redis.call('HMGET', meta, 'status', 'kind', 'expert', 'live', 'webhook', 'kept')
+local fields = redis.call('HMGET', meta, 'status', 'kind', 'expert', 'live', 'webhook', 'kept', 'keepBody')
 if not fields[1] then return {'gone'} end
 local last, pen = tail(log)
 if last == '${terminalId}' then
@@ -149,7 +149,7 @@ if ARGV[7] ~= '' then
 end
 redis.call('XADD', log, '${terminalId}', 't', ARGV[3], 'p', pen, 'l', last)
 redis.call('HSET', meta, 'status', ARGV[2], 'finishedAtMs', ARGV[4])
-if ARGV[13] == '' then redis.call('HDEL', meta, 'body') end
+if ARGV[13] == '' and not fields[7] then redis.call('HDEL', meta, 'body') end
 if ARGV[11] ~= '' then redis.call('HSET', meta, 'usage', ARGV[11]) end
 if ARGV[12] ~= '' then redis.call('HSET', meta, 'error', ARGV[12]) end
 local retention = fields[6] or fields[2] == 'job' and ARGV[6] or ARGV[5]

@@ -27,6 +27,8 @@ export interface RequestStore {
   read(id: RequestId): Promise<RequestState | undefined>;
   /** Several at once, in the order asked, without their bodies (empty), which can be large. */
   readMany(ids: readonly RequestId[]): Promise<(RequestState | undefined)[]>;
+  /** Forgets a request that has ended, its log too. */
+  delete(id: RequestId, tenant: string): Promise<void>;
   /** Job ids of a tenant, newest first unless asked otherwise. */
   listJobs(tenant: string, range: JobRange): Promise<RequestId[]>;
   /**

@@ -5,11 +5,10 @@ import {
   type RequestId,
   type RequestRecord,
   type RequestState,
-  type Terminal,
 } from "@expert-router/contracts";
 import { Controller, HttpCode, Inject, Post, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { AnswerContext, AnswerObserver } from "../answers/answer-context.js";
+import type { AnswerContext } from "../answers/answer-context.js";
 import { replayedHeader } from "../idempotency/idempotency-key.js";
 import { isFinal } from "../jobs/job-view.js";
 import { OpenAnswers } from "../answers/open-answers.js";
@@ -22,7 +21,8 @@ import { INGRESS_CONTEXT } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import { ExpertChooser } from "./expert-chooser.js";
 import { priorityHeader, readPriority } from "./priority.js";
-import { decisionHeaders, expired, RequestIntake } from "./request-intake.js";
+import { decisionHeaders, RequestIntake } from "./request-intake.js";
+import { RequestObservers } from "./request-observers.js";
 import { RepeatedRequests } from "./repeated-request.js";
 import { StorageAdmission } from "./storage-admission.js";
 import {
@@ -53,6 +53,7 @@ export class CompletionsController {
     @Inject(RequestIntake) private readonly intake: RequestIntake,
     @Inject(StorageAdmission) private readonly storage: StorageAdmission,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
+    @Inject(RequestObservers) private readonly observers: RequestObservers,
     @Inject(RepeatedRequests) private readonly repeats: RepeatedRequests,
   ) {}
 
@@ -99,7 +100,7 @@ export class CompletionsController {
       acceptedAtMs: record.createdAtMs,
       deadlineAtMs: this.deadlineOf(record, keyed?.state),
       headers,
-      observer: keyed?.repeated === true ? this.observeRepeat(record) : this.observe(record),
+      observer: keyed?.repeated === true ? this.observers.ofRepeat(record) : this.observers.of(record),
     };
     // The request tells, not the record: anybody who follows it may have exposed it meanwhile, and its body goes at its end.
     const body = request.body as Record<string, unknown>;
@@ -179,37 +180,5 @@ export class CompletionsController {
     if (body === undefined) return void reply.hijack();
     if (answer.queueMs !== undefined) reply.header("x-expert-router-queue-ms", answer.queueMs);
     void reply.send(body);
-  }
-
-  /** Who repeats a request has its answer again; it was counted when it was given first. */
-  private observeRepeat(record: RequestRecord): AnswerObserver {
-    const uncounted = (): void => undefined;
-    return { ...this.observe(record), firstToken: uncounted, ended: uncounted };
-  }
-
-  private observe({ repeatable, ...record }: RequestRecord): AnswerObserver {
-    const { id, createdAtMs, deadlineAtMs, decision } = record;
-    const { expert } = decision;
-    const { metrics, logger } = this.context;
-    return {
-      firstToken: (seconds) => metrics.ttftSeconds.observe({ expert }, seconds),
-      ended: ({ status }) =>
-        metrics.requestSeconds.observe({ expert, status }, (Date.now() - createdAtMs) / 1_000),
-      abandoned: () => {
-        // Its client may come back for it with its key.
-        if (repeatable === true) return;
-        const now = Date.now();
-        // After the deadline nobody can leave any more: the request had ended, unless Redis was away.
-        const terminal: Terminal =
-          deadlineAtMs !== undefined && deadlineAtMs <= now ? expired : { status: "cancelled" };
-        metrics.requestSeconds.observe({ expert, status: terminal.status }, (now - createdAtMs) / 1_000);
-        void this.intake.takeOut(id, expert, terminal);
-      },
-      late: () => void this.intake.takeOut(id, expert, expired),
-      failedInStream: (error) => {
-        metrics.errors.inc({ code: error.code });
-        logger.warn({ requestId: id, expert, code: error.code }, "a stream ended with an error");
-      },
-    };
   }
 }

@@ -86,8 +86,9 @@ export class JobDesk {
    */
   async read(id: string, tenant: string): Promise<RequestState> {
     const state = isRequestId(id) ? await this.ports.store.read(id) : undefined;
-    if (state === undefined || state.kind !== "job" || state.tenant !== tenant) throw jobNotFound(id);
-    return this.expireIfLate(state);
+    if (state?.kind !== "job" || state.response !== undefined || state.tenant !== tenant)
+      throw jobNotFound(id);
+    return this.current(state);
   }
 
   /** The job with all that belongs to it: place in the queue, or answer. */
@@ -130,7 +131,8 @@ export class JobDesk {
     if (deadlineAtMs !== undefined) this.deadlines.watch(id, { expert, deadlineAtMs });
   }
 
-  private async expireIfLate(state: RequestState): Promise<RequestState> {
+  /** The record as it stands, expired where its deadline has passed. */
+  async current(state: RequestState): Promise<RequestState> {
     if (isFinal(state) || state.deadlineAtMs === undefined || state.deadlineAtMs > Date.now()) return state;
     await this.intake.close(state.id, state.decision.expert, expired);
     return (await this.ports.store.read(state.id)) ?? state;

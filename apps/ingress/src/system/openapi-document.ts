@@ -24,7 +24,7 @@ export function openApiDocument(): Json {
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
-    tags: ["Generation", "Jobs", "Routing", "Operations"].map((name) => ({ name })),
+    tags: ["Generation", "Responses", "Jobs", "Routing", "Operations"].map((name) => ({ name })),
     paths,
     components: {
       schemas,

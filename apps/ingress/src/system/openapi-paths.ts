@@ -9,6 +9,10 @@ import {
   jobSubmissionSchema,
   modelListSchema,
   modelSchema,
+  responseDeletedSchema,
+  responseQuerySchema,
+  responseRequestSchema,
+  responseSchema,
   routeDecisionSchema,
   routeRequestSchema,
   routerStatusSchema,
@@ -18,7 +22,7 @@ import { z } from "zod";
 /** One operation of one path. */
 export interface RouteDescription {
   readonly summary: string;
-  readonly tag: "Generation" | "Jobs" | "Routing" | "Operations";
+  readonly tag: "Generation" | "Responses" | "Jobs" | "Routing" | "Operations";
   readonly body?: readonly [name: string, schema: z.ZodType];
   readonly query?: z.ZodObject;
   readonly headers?: Readonly<Record<string, string>>;
@@ -36,13 +40,14 @@ export interface RouteDescription {
   readonly errors: readonly number[];
 }
 
-type Method = "get" | "post";
+type Method = "get" | "post" | "delete";
 
 const submission = {
   "x-expert-router-priority": "Scheduling class: `interactive`, `async` or `batch`.",
   "idempotency-key":
     "Names the request: sent again with the same body, it is the same one, and gets the same answer. 1 to 255 printable ASCII characters.",
 };
+const response = ["Response", responseSchema] as const;
 const job = ["Job", jobSchema] as const;
 const completionAnswer = z
   .looseObject({
@@ -102,6 +107,43 @@ export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescrip
       status: 200,
       answer: ["Model", modelSchema],
       errors: [404],
+    },
+  },
+  "/v1/responses": {
+    post: {
+      ...generation,
+      tag: "Responses",
+      summary: "Answer an input by OpenAI's Responses API: whole, as a stream, or in the background.",
+      body: ["ResponseRequest", responseRequestSchema],
+      answer: response,
+    },
+  },
+  "/v1/responses/{id}": {
+    get: {
+      tag: "Responses",
+      summary:
+        "One stored response; with `stream=true` its events, from any number on, during and after the run.",
+      query: responseQuerySchema,
+      status: 200,
+      answer: response,
+      streams: true,
+      errors: [400, 404],
+    },
+    delete: {
+      tag: "Responses",
+      summary: "Forget a response; one that runs is cancelled.",
+      status: 200,
+      answer: ["ResponseDeleted", responseDeletedSchema],
+      errors: [404],
+    },
+  },
+  "/v1/responses/{id}/cancel": {
+    post: {
+      tag: "Responses",
+      summary: "Cancel a response in the background.",
+      status: 200,
+      answer: response,
+      errors: [400, 404],
     },
   },
   "/v1/jobs": {

@@ -83,6 +83,11 @@ export class FakeLogs implements RequestStore, TokenFollower {
     return (oldestFirst === true ? ids : ids.toReversed()).slice(0, limit);
   }
 
+  async delete(id: RequestId): Promise<void> {
+    this.check();
+    this.states.delete(id);
+  }
+
   async close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone"> {
     this.check();
     const state = this.states.get(id);
