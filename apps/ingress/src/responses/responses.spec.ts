@@ -144,7 +144,7 @@ describe("the events of a response", () => {
       "response.completed",
     ]);
     expect(events.map((event) => event.sequence_number)).toEqual(events.map((_, i) => i));
-    expect(events.map(({ delta }) => delta ?? "").join("")).toBe("Hello");
+    expect(events.flatMap(({ delta }) => (typeof delta === "string" ? [delta] : [])).join("")).toBe("Hello");
     const response = await retrieve(id.replace("req_", "resp_"));
     expect(events.at(-1)?.["response"]).toEqual(response);
     expect(events[0]?.["response"]).toMatchObject({ status: "in_progress", output: [], usage: null });
