@@ -7,6 +7,7 @@ import { faultKinds, type FaultKind } from "./fault-kinds.js";
 import { measureFsyncLoss } from "./fsync-loss.js";
 import { measureRecovery } from "./recovery.js";
 import { runRounds } from "./run-rounds.js";
+import { measureFailover } from "./sentinel-failover.js";
 import { measureSlowReader } from "./slow-reader.js";
 import { summarise, summaryLines } from "./summary.js";
 
@@ -15,6 +16,7 @@ const help = `npm run faults -- [--seed S] [--rounds N] [--first R] [--fsync alw
   checks every request. Exit code 1 if anything was lost, repeated, or wrong in another way. KIND:
   ${faultKinds.join(", ")}
 npm run faults -- recovery [--times 50] [--json FILE]      time from a fault to the next token of the same answer
+npm run faults -- failover [--times 50] [--json FILE]      time from the promotion by Sentinel to the next token
 npm run faults -- fsync [--times 5] [--json FILE]          what Redis forgets under kill -9, by fsync policy
 npm run faults -- slow-reader [--json FILE]                memory of the ingress, and other users, beside slow readers
 `;
@@ -66,6 +68,10 @@ async function runCommand(
   if (command === "recovery") {
     const figures = await measureRecovery(whole("times", 50), say);
     return { ok: figures.every(({ wrong }) => wrong === 0), figures };
+  }
+  if (command === "failover") {
+    const figures = await measureFailover(whole("times", 50), say);
+    return { ok: figures.wrong === 0 && figures.streamsWorstMs <= 10_000, figures };
   }
   if (command === "fsync") return { ok: true, figures: await measureFsyncLoss(whole("times", 5), say) };
   if (command === "slow-reader") return { ok: true, figures: await measureSlowReader(say) };

@@ -1,13 +1,16 @@
 import { Module, type DynamicModule, type Provider } from "@nestjs/common";
 import { APP_FILTER } from "@nestjs/core";
 import { OpenAnswers } from "./answers/open-answers.js";
+import { QueuePlaces } from "./answers/queue-places.js";
 import { CompletionsController } from "./completions/completions.controller.js";
 import { ExpertChooser } from "./completions/expert-chooser.js";
 import { LostRequests } from "./completions/lost-requests.js";
 import { RepeatedRequests } from "./completions/repeated-request.js";
 import { RequestObservers } from "./completions/request-observers.js";
+import { Spillover } from "./completions/spillover.js";
 import { RequestIntake } from "./completions/request-intake.js";
-import { StorageAdmission } from "./completions/storage-admission.js";
+import { Admission } from "./admission/admission.js";
+import { StorageAdmission } from "./admission/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { ExpertsController } from "./experts/experts.controller.js";
 import { ErrorFilter } from "./http/error-filter.js";
@@ -56,7 +59,9 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       { provide: INGRESS_CONTEXT, useValue: context },
       { provide: APP_FILTER, useClass: ErrorFilter },
       OpenAnswers,
+      QueuePlaces,
       ExpertMonitor,
+      Spillover,
       ExpertChooser,
       RequestIntake,
       IdempotentWork,
@@ -66,6 +71,7 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       ResponseIntake,
       ForegroundResponses,
       StorageAdmission,
+      Admission,
       LostRequests,
       LostJobs,
       JobDesk,

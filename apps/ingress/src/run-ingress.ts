@@ -5,7 +5,8 @@ import { Lifecycle, type LifecycleOptions } from "@expert-router/lifecycle";
 import { createLogger, createMetrics, type Logger } from "@expert-router/telemetry";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { OpenAnswers } from "./answers/open-answers.js";
-import { StorageAdmission } from "./completions/storage-admission.js";
+import { QueuePlaces } from "./answers/queue-places.js";
+import { StorageAdmission } from "./admission/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { createIngressApp } from "./ingress-app.js";
 import { IngressModule } from "./ingress.module.js";
@@ -44,6 +45,7 @@ export async function runIngress(settings: IngressSettings): Promise<RunningIngr
   await app.get(StorageAdmission).start();
   app.get(JobDesk).start();
   await app.get(WebhookDesk).start();
+  app.get(QueuePlaces).start();
   context.lifecycle.addReadinessCheck("redis", () => ports.redisAnswers());
   addDrainSteps(context, app, ports, life);
   await app.listen(settings.port, settings.host);
@@ -71,6 +73,7 @@ function addDrainSteps(
     app.get(StorageAdmission).stop();
     app.get(JobDesk).stop();
     await app.get(WebhookDesk).stop();
+    app.get(QueuePlaces).stop();
     await ports.follower.stop();
     await life.stop();
   });

@@ -64,6 +64,11 @@ export interface RequestRecord {
   readonly webhook?: WebhookTarget | undefined;
 }
 
+/** Whether a client waits for it at an open connection. */
+export function hasWaitingClient({ kind, response }: Pick<RequestRecord, "kind" | "response">): boolean {
+  return kind === "sync" || response?.background === false;
+}
+
 /** A {@link RequestRecord} with what happened to it so far. */
 export interface RequestState extends RequestRecord {
   readonly status: RequestStatus;

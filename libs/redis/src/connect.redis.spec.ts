@@ -1,7 +1,8 @@
 import { startRedis, waitFor } from "@expert-router/testing";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { TestRedis } from "@expert-router/testing";
-import { awaitReady, connectRedis } from "./connect.js";
+import { awaitReady } from "./await-ready.js";
+import { connectRedis } from "./connect.js";
 import { LuaScript } from "./lua-script.js";
 
 let server: TestRedis;

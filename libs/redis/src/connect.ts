@@ -177,22 +177,6 @@ function listened<Client extends RedisClient>(redis: Client, { onError, mode }: 
   return redis;
 }
 
-/** Resolves when the connection is ready for commands; rejects after `timeoutMs`. */
-export async function awaitReady(redis: RedisClient, timeoutMs: number): Promise<void> {
-  if (redis.status === "ready") return;
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      redis.off("ready", ready);
-      reject(new Error(`Redis did not answer within ${timeoutMs} ms`));
-    }, timeoutMs);
-    const ready = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    redis.once("ready", ready);
-  });
-}
-
 /**
  * Calls `listener` whenever a connection to a server is there again: a cluster itself does not tell when one of its
  * nodes was away. Returns what ends it.

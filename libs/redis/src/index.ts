@@ -1,2 +1,3 @@
+export * from "./await-ready.js";
 export * from "./connect.js";
 export * from "./lua-script.js";

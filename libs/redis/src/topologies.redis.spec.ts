@@ -6,7 +6,8 @@ import {
   type TestSentinel,
 } from "@expert-router/testing";
 import { afterEach, describe, expect, it } from "vitest";
-import { awaitReady, connectRedis, connectSubscriber, type RedisClient } from "./connect.js";
+import { awaitReady } from "./await-ready.js";
+import { connectRedis, connectSubscriber, type RedisClient } from "./connect.js";
 import { LuaScript } from "./lua-script.js";
 
 let servers: TestSentinel | TestCluster | undefined;

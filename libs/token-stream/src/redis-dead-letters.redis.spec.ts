@@ -91,4 +91,11 @@ describe("a replay", () => {
     expect(await letters.claimReplay(id, other)).toEqual({ id: one, done: true });
     expect(await letters.list("code")).toEqual([]);
   });
+
+  it("of a request whose record is gone leaves nothing behind", async () => {
+    const id = newRequestId();
+    expect(await letters.claimReplay(id, newRequestId())).toBeUndefined();
+    await letters.settleReplay("code", id, true);
+    expect(await redis.exists(redisKeys.meta(id))).toBe(0);
+  });
 });

@@ -24,6 +24,13 @@ end
 return gone
 `);
 
+/** Writes a field of a record that is still there: one that expired would come back without an expiry. KEYS: meta. ARGV: field, value, '1' to keep what is there. */
+const noteScript = new LuaScript(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call(ARGV[3] == '1' and 'HSETNX' or 'HSET', KEYS[1], ARGV[1], ARGV[2])
+return 1
+`);
+
 /** Settings of {@link RedisDeadLetters}. */
 export interface DeadLetterOptions {
   /** How long a letter and the body of its request are kept. */
@@ -90,13 +97,13 @@ export class RedisDeadLetters {
 
   /**
    * Names the job that a request is replayed as: `candidate`, or the one that an earlier call named. Undefined while another
-   * call holds the claim; {@link settleReplay} ends it, or half a minute.
+   * call holds the claim, or the request is gone; {@link settleReplay} ends it, or half a minute.
    */
   async claimReplay(id: RequestId, candidate: RequestId): Promise<ReplayClaim | undefined> {
     if ((await this.redis.set(redisKeys.replayLock(id), "1", "PX", replayLockMs, "NX")) === null)
       return undefined;
     const meta = redisKeys.meta(id);
-    await this.redis.hsetnx(meta, "replayedAs", candidate);
+    if ((await noteScript.run(this.redis, [meta], ["replayedAs", candidate, "1"])) === 0) return undefined;
     const [as, done] = await this.redis.hmget(meta, "replayedAs", "replayed");
     return { id: as as RequestId, done: done === "1" };
   }
@@ -104,7 +111,7 @@ export class RedisDeadLetters {
   /** Ends a claim. `done`: the job is on its queue; the letter and the body, which the job has now, go. */
   async settleReplay(expert: string, id: RequestId, done: boolean): Promise<void> {
     if (done) {
-      await this.redis.hset(redisKeys.meta(id), "replayed", "1");
+      await noteScript.run(this.redis, [redisKeys.meta(id)], ["replayed", "1", ""]);
       await this.redis.hdel(redisKeys.meta(id), "body");
       await this.remove(expert, id);
     }

@@ -2,7 +2,7 @@ import { readCommandSettings } from "@expert-router/config";
 import type { DeadLetter } from "@expert-router/contracts";
 import { Command } from "commander";
 import { CommandFailure } from "../command-failure.js";
-import { DeadLetterDesk, type DeskResult } from "../dead-letters/dead-letter-desk.js";
+import { assertRequestId, DeadLetterDesk, type DeskResult } from "../dead-letters/dead-letter-desk.js";
 import { withStateRedis } from "../router/state-redis.js";
 
 interface ListOptions {
@@ -105,6 +105,7 @@ async function forEach(
 ): Promise<void> {
   if ((all === true) === ids.length > 0) throw new CommandFailure("give either ids or --all", 2);
   if (expert !== undefined && all !== true) throw new CommandFailure("--expert goes with --all", 2);
+  for (const id of ids) assertRequestId(id);
   const results = await atDesk(async (desk) => {
     const chosen = all === true ? (await desk.list(expert)).map(({ id }) => id) : ids;
     const done: DeskResult[] = [];

@@ -95,7 +95,7 @@ export class DeadLetterDesk {
     const present = await this.store.read(record.id);
     if (present === undefined) await this.store.create(record);
     else if (present.status !== "queued") return;
-    const queue = BullmqExpertQueue.create(record.decision.expert, this.redis);
+    const queue = BullmqExpertQueue.create(record.decision.expert, this.redis, this.system.scheduling);
     try {
       await queue.enqueue(queuedJob(record));
     } finally {
@@ -104,8 +104,7 @@ export class DeadLetterDesk {
   }
 
   private async requestOf(id: string): Promise<RequestState> {
-    if (!isRequestId(id))
-      throw new CommandFailure(`'${id}' is not the id of a request: those begin with req_`, 2);
+    assertRequestId(id);
     const request = await this.store.read(id);
     if (request === undefined)
       throw new CommandFailure(`${id}: no such request, or its time as a dead letter is over`);
@@ -119,6 +118,12 @@ export class DeadLetterDesk {
       `${id}: is no dead letter of '${decision.expert}' (status ${status}); it may have been dropped`,
     );
   }
+}
+
+/** @throws CommandFailure if `id` cannot be that of a request. */
+export function assertRequestId(id: string): asserts id is RequestId {
+  if (!isRequestId(id))
+    throw new CommandFailure(`'${id}' is not the id of a request: those begin with req_`, 2);
 }
 
 function replayed(request: RequestState, id: RequestId): RequestRecord {

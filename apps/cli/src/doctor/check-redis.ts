@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { maskedUrl } from "@expert-router/config";
-import { isCluster } from "@expert-router/redis";
+import { connectBriefly, isCluster } from "@expert-router/redis";
 import { findKeptRedis, findRedisBinary } from "@expert-router/redis-server";
 import { briefRedis } from "../brief-redis.js";
 import type { CheckResult } from "./check-result.js";
@@ -25,7 +25,7 @@ async function examine(url: string): Promise<CheckResult> {
   const redis = briefRedis(url, timeoutMs);
   const where = maskedUrl(url);
   try {
-    await redis.connect();
+    await connectBriefly(redis);
     const servers = isCluster(redis) ? redis.nodes("master") : [redis];
     const results = (await Promise.all(servers.map((server) => server.info()))).map((info) =>
       judge(where, (name) => new RegExp(`^${name}:(.*)$`, "m").exec(info)?.[1]?.trim() ?? ""),

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { maskedUrl, type CommandSettings } from "@expert-router/config";
 import { findKeptRedis } from "@expert-router/redis-server";
-import type { RedisClient } from "@expert-router/redis";
+import { connectBriefly, type RedisClient } from "@expert-router/redis";
 import { briefRedis } from "../brief-redis.js";
 import { CommandFailure } from "../command-failure.js";
 
@@ -18,7 +18,7 @@ export async function withStateRedis<Value>(
     throw new CommandFailure("no Redis: REDIS_URL is not set, and no 'expert-router up' runs here");
   const redis = briefRedis(url);
   try {
-    await redis.connect().catch((error: Error) => {
+    await connectBriefly(redis).catch((error: Error) => {
       throw new CommandFailure(`Redis at ${maskedUrl(url)} does not answer: ${error.message}`);
     });
     return await work(redis);

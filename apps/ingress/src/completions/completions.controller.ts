@@ -12,19 +12,21 @@ import type { AnswerContext } from "../answers/answer-context.js";
 import { replayedHeader } from "../idempotency/idempotency-key.js";
 import { isFinal } from "../jobs/job-view.js";
 import { OpenAnswers } from "../answers/open-answers.js";
+import { QueuePlaces } from "../answers/queue-places.js";
 import { StreamedAnswer } from "../answers/streamed-answer.js";
 import { WholeAnswer } from "../answers/whole-answer.js";
+import { Admission } from "../admission/admission.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { syncTenant } from "../http/tenant.js";
 import { validate } from "../http/request-validation.js";
 import { INGRESS_CONTEXT } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import { ExpertChooser } from "./expert-chooser.js";
+import { prefixKeys } from "./prefix-keys.js";
 import { priorityHeader, readPriority } from "./priority.js";
 import { decisionHeaders, RequestIntake } from "./request-intake.js";
 import { RequestObservers } from "./request-observers.js";
 import { RepeatedRequests } from "./repeated-request.js";
-import { StorageAdmission } from "./storage-admission.js";
 import {
   classifierInput,
   expectedTokens,
@@ -51,7 +53,8 @@ export class CompletionsController {
     @Inject(ExpertChooser) private readonly chooser: ExpertChooser,
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
     @Inject(RequestIntake) private readonly intake: RequestIntake,
-    @Inject(StorageAdmission) private readonly storage: StorageAdmission,
+    @Inject(Admission) private readonly admission: Admission,
+    @Inject(QueuePlaces) private readonly places: QueuePlaces,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
     @Inject(RequestObservers) private readonly observers: RequestObservers,
     @Inject(RepeatedRequests) private readonly repeats: RepeatedRequests,
@@ -73,9 +76,11 @@ export class CompletionsController {
     const admit = async (id: RequestId, repeatable?: true): Promise<RequestRecord> => {
       const record = { ...(await this.accept(endpoint, request)), id, repeatable };
       const load = this.monitor.load(record.decision.expert);
-      reply.headers({ ...decisionHeaders(id, record.decision), ...load.rateLimitHeaders() });
-      load.admit({ waits: true });
-      this.storage.admit(record, request.bodyBytes);
+      reply.headers({
+        ...decisionHeaders(id, record.decision),
+        ...load.rateLimitHeaders(record.priorityClass, record.expectedTokens),
+      });
+      await this.admission.admit(record, request.bodyBytes);
       return record;
     };
     const keyed = await this.repeats.once(request, {
@@ -89,9 +94,10 @@ export class CompletionsController {
     });
     const record = keyed?.state ?? (await admit(request.id as RequestId));
     const { expert } = record.decision;
+    const load = this.monitor.load(expert);
     const headers = {
       ...decisionHeaders(record.id, record.decision),
-      ...this.monitor.load(expert).rateLimitHeaders(),
+      ...load.rateLimitHeaders(record.priorityClass, record.expectedTokens),
       ...(keyed?.repeated === true && { [replayedHeader]: "true" }),
     };
     reply.headers(headers);
@@ -99,6 +105,7 @@ export class CompletionsController {
       identity: { id: record.id, endpoint, model: expert, created: Math.floor(record.createdAtMs / 1_000) },
       acceptedAtMs: record.createdAtMs,
       deadlineAtMs: this.deadlineOf(record, keyed?.state),
+      startByMs: keyed?.repeated === true ? undefined : this.startByMs(record),
       headers,
       observer: keyed?.repeated === true ? this.observers.ofRepeat(record) : this.observers.of(record),
     };
@@ -109,7 +116,7 @@ export class CompletionsController {
       keyed === undefined
         ? this.intake.submit(record, sink)
         : this.intake.join(record, sink, { exposes: streams, first: !keyed.repeated });
-    if (streams) await this.stream(body, context, reply, begin);
+    if (streams) await this.stream(record, body, context, reply, begin);
     else await this.whole(context, reply, begin);
   }
 
@@ -119,24 +126,31 @@ export class CompletionsController {
     return state !== undefined && isFinal(state) ? Date.now() + syncTimeoutS * 1_000 : record.deadlineAtMs;
   }
 
+  /** Where waiting has a bound of its own. */
+  private startByMs({ createdAtMs }: RequestRecord): number | undefined {
+    const { queueTimeoutS, syncTimeoutS } = this.context.settings.system.limits;
+    return queueTimeoutS < syncTimeoutS ? createdAtMs + queueTimeoutS * 1_000 : undefined;
+  }
+
   private async accept(endpoint: Endpoint, request: FastifyRequest): Promise<RequestRecord> {
     const body = request.body as Record<string, unknown>;
     const { model, stream } = validate(bodySchemas[endpoint], body);
     const createdAtMs = Date.now();
+    const tenant = syncTenant(request, body);
     const priorityClass = readPriority(request.headers[priorityHeader], "interactive");
+    const input = classifierInput(endpoint, body);
+    const decision = await this.chooser.choose(model, input, requestOrigin(request, body), priorityClass);
+    const { meanAnswerTokens } = this.monitor.load(decision.expert);
     return {
       id: request.id as RequestId,
       kind: "sync",
       endpoint,
       body,
-      decision: await this.chooser.choose(
-        model,
-        classifierInput(endpoint, body),
-        requestOrigin(request, body),
-      ),
-      tenant: syncTenant(request, body),
+      decision,
+      tenant,
       priorityClass,
-      expectedTokens: expectedTokens(body),
+      expectedTokens: expectedTokens(body, { bodyBytes: request.bodyBytes, meanAnswerTokens }),
+      prefix: prefixKeys(endpoint, body, tenant),
       createdAtMs,
       deadlineAtMs: createdAtMs + this.context.settings.system.limits.syncTimeoutS * 1_000,
       continuable: isContinuable(endpoint, body),
@@ -145,6 +159,7 @@ export class CompletionsController {
   }
 
   private async stream(
+    record: RequestRecord,
     body: Record<string, unknown>,
     context: AnswerContext,
     reply: FastifyReply,
@@ -160,6 +175,7 @@ export class CompletionsController {
     reply.raw.once("close", () => this.context.metrics.openStreams.dec());
     try {
       await begin(answer);
+      this.places.watch(record, answer);
     } catch (error) {
       answer.discard();
       throw error;

@@ -73,6 +73,9 @@ export class RepeatedRequests {
 
 function isCurable({ status, error }: RequestState): boolean {
   return (
-    status === "failed" && error !== undefined && isErrorCode(error.code) && errorTable[error.code].retryable
+    (status === "failed" || status === "expired") &&
+    error !== undefined &&
+    isErrorCode(error.code) &&
+    errorTable[error.code].retryable
   );
 }

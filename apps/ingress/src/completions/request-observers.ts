@@ -1,6 +1,7 @@
 import type { RequestRecord, Terminal } from "@expert-router/contracts";
 import { Inject, Injectable } from "@nestjs/common";
 import type { AnswerObserver } from "../answers/answer-context.js";
+import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { INGRESS_CONTEXT } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import { expired, RequestIntake } from "./request-intake.js";
@@ -10,6 +11,7 @@ import { expired, RequestIntake } from "./request-intake.js";
 export class RequestObservers {
   constructor(
     @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
+    @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
     @Inject(RequestIntake) private readonly intake: RequestIntake,
   ) {}
 
@@ -20,7 +22,8 @@ export class RequestObservers {
     const { metrics, logger } = this.context;
     return {
       firstToken: (seconds) => metrics.ttftSeconds.observe({ expert }, seconds),
-      ended: ({ status }) => {
+      ended: ({ status, usage }) => {
+        if (usage !== undefined) this.monitor.load(expert).observeAnswer(usage.completion_tokens);
         // The worker measures the others.
         if (kind === "sync")
           metrics.requestSeconds.observe({ expert, status }, (Date.now() - createdAtMs) / 1_000);
@@ -35,6 +38,7 @@ export class RequestObservers {
         metrics.requestSeconds.observe({ expert, status: terminal.status }, (now - createdAtMs) / 1_000);
         void this.intake.takeOut(id, expert, terminal);
       },
+      waitedLong: () => void this.intake.takeOutWaiting(id, expert),
       late: () => void this.intake.takeOut(id, expert, expired),
       failedInStream: (error) => {
         metrics.errors.inc({ code: error.code });

@@ -9,7 +9,7 @@ const headers = { "idempotency-key": "k1" };
 
 let ingress: IngressFixture;
 beforeEach(async () => {
-  ingress = await startIngress({ maxQueuedPerExpert: 100 });
+  ingress = await startIngress({ maxQueued: 100 });
 });
 afterEach(() => ingress.close());
 

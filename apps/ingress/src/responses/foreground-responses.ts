@@ -8,6 +8,7 @@ import { Inject, Injectable } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { AnswerContext } from "../answers/answer-context.js";
 import { OpenAnswers } from "../answers/open-answers.js";
+import { QueuePlaces } from "../answers/queue-places.js";
 import { WholeAnswer } from "../answers/whole-answer.js";
 import { RequestObservers } from "../completions/request-observers.js";
 import { decisionHeaders, RequestIntake } from "../completions/request-intake.js";
@@ -34,6 +35,7 @@ export class ForegroundResponses {
     @Inject(RequestIntake) private readonly intake: RequestIntake,
     @Inject(RequestObservers) private readonly observers: RequestObservers,
     @Inject(ResponseDesk) private readonly desk: ResponseDesk,
+    @Inject(QueuePlaces) private readonly places: QueuePlaces,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
   ) {}
 
@@ -48,7 +50,11 @@ export class ForegroundResponses {
     const answer = sink ?? this.sink(asked, state, reply, { repeated });
     const streams = asked.stream === true;
     if (keyed) this.intake.join(state, answer, { exposes: streams, first: !repeated });
-    if (answer instanceof ResponseStream) return answer.open();
+    if (answer instanceof ResponseStream) {
+      answer.open();
+      if (!repeated) this.places.watch(state, answer);
+      return;
+    }
     await this.whole(answer as WholeAnswer, state, reply);
   }
 
@@ -75,9 +81,11 @@ export class ForegroundResponses {
     reply: FastifyReply,
     { repeated = false } = {},
   ): WholeAnswer | ResponseStream {
-    const { syncTimeoutS } = this.context.settings.system.limits;
+    const { syncTimeoutS, queueTimeoutS } = this.context.settings.system.limits;
     // A repeat of what has ended gets the time of a new request to read the answer.
     const ended = "status" in record && isFinal(record);
+    const startByMs =
+      repeated || queueTimeoutS >= syncTimeoutS ? undefined : record.createdAtMs + queueTimeoutS * 1_000;
     const deadlineAtMs = ended ? Date.now() + syncTimeoutS * 1_000 : record.deadlineAtMs;
     const observer = repeated ? this.observers.ofRepeat(record) : this.observers.of(record);
     const headers = decisionHeaders(record.id, record.decision);
@@ -85,6 +93,7 @@ export class ForegroundResponses {
       identity: answerIdentity(record),
       acceptedAtMs: record.createdAtMs,
       deadlineAtMs,
+      startByMs,
       headers,
       observer,
     };
@@ -97,6 +106,7 @@ export class ForegroundResponses {
             finalState: () => this.ports.store.read(record.id),
             observer,
             deadlineAtMs,
+            startByMs,
           })
         : new WholeAnswer(reply.raw, context);
     this.open.track(answer, reply.raw);

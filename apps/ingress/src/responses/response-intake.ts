@@ -8,7 +8,9 @@ import {
 } from "@expert-router/contracts";
 import { Inject, Injectable } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { Admission } from "../admission/admission.js";
 import { ExpertChooser } from "../completions/expert-chooser.js";
+import { prefixKeys } from "../completions/prefix-keys.js";
 import { priorityHeader, readPriority } from "../completions/priority.js";
 import { RepeatedRequests } from "../completions/repeated-request.js";
 import { decisionHeaders } from "../completions/request-intake.js";
@@ -18,7 +20,6 @@ import {
   isContinuable,
   requestOrigin,
 } from "../completions/request-traits.js";
-import { StorageAdmission } from "../completions/storage-admission.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { replayedHeader } from "../idempotency/idempotency-key.js";
 import { syncTenant } from "../http/tenant.js";
@@ -38,7 +39,7 @@ export class ResponseIntake {
     @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
     @Inject(ExpertChooser) private readonly chooser: ExpertChooser,
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
-    @Inject(StorageAdmission) private readonly storage: StorageAdmission,
+    @Inject(Admission) private readonly admission: Admission,
     @Inject(RepeatedRequests) private readonly repeats: RepeatedRequests,
     @Inject(ResponseDesk) private readonly desk: ResponseDesk,
   ) {}
@@ -69,14 +70,16 @@ export class ResponseIntake {
 
   private async admit(record: RequestRecord, reply: FastifyReply): Promise<RequestRecord> {
     const load = this.monitor.load(record.decision.expert);
-    reply.headers({ ...decisionHeaders(record.id, record.decision), ...load.rateLimitHeaders() });
-    load.admit({ waits: record.response?.background !== true });
+    reply.headers({
+      ...decisionHeaders(record.id, record.decision),
+      ...load.rateLimitHeaders(record.priorityClass, record.expectedTokens),
+    });
     const bytes = JSON.stringify(record.body).length;
     if (bytes > this.context.tuning.bodyLimitBytes) {
       const message = "The conversation is larger than 4 MB together with this input.";
       throw new CodedError("request_too_large", message, { param: "previous_response_id" });
     }
-    this.storage.admit(record, bytes);
+    await this.admission.admit(record, bytes);
     return record;
   }
 
@@ -92,6 +95,12 @@ export class ResponseIntake {
     const body = chatBody(asked, messages);
     const stored = asked.store !== false;
     const waits = background !== true;
+    const tenant = stored ? request.tenant : syncTenant(request, body);
+    const priorityClass = readPriority(request.headers[priorityHeader], waits ? "interactive" : "async");
+    const input = classifierInput(endpoint, body);
+    const origin = requestOrigin(request, body);
+    const decision = await this.chooser.choose(asked.model, input, origin, priorityClass);
+    const { meanAnswerTokens } = this.monitor.load(decision.expert);
     const createdAtMs = Date.now();
     const { syncTimeoutS } = this.context.settings.system.limits;
     return {
@@ -99,14 +108,11 @@ export class ResponseIntake {
       kind: stored ? "job" : "sync",
       endpoint,
       body,
-      decision: await this.chooser.choose(
-        asked.model,
-        classifierInput(endpoint, body),
-        requestOrigin(request, body),
-      ),
-      tenant: stored ? request.tenant : syncTenant(request, body),
-      priorityClass: readPriority(request.headers[priorityHeader], waits ? "interactive" : "async"),
-      expectedTokens: expectedTokens(body),
+      decision,
+      tenant,
+      priorityClass,
+      expectedTokens: expectedTokens(body, { bodyBytes: request.bodyBytes, meanAnswerTokens }),
+      prefix: prefixKeys(endpoint, body, tenant),
       createdAtMs,
       deadlineAtMs: waits ? createdAtMs + syncTimeoutS * 1_000 : undefined,
       ...(metadata != null && { metadata }),

@@ -2,6 +2,7 @@ import type { CodedError, Delta, RequestRecord, RequestState, Terminal } from "@
 import type { Following } from "@expert-router/token-stream";
 import type { FastifyReply } from "fastify";
 import type { AnswerObserver, OpenAnswer } from "../answers/answer-context.js";
+import type { PlaceViewer } from "../answers/queue-places.js";
 import type { WaitingSink } from "../completions/waiting-sink.js";
 import { toCodedError } from "../http/error-answer.js";
 import { SseResponse, sseComment } from "../http/sse-response.js";
@@ -19,13 +20,16 @@ export interface ResponseStreamOptions {
   /** Who hears of it where the client's leaving matters; undefined: the response lives on its own. */
   readonly observer?: AnswerObserver | undefined;
   readonly deadlineAtMs?: number | undefined;
+  /** Unix time in ms by which a worker should have taken it; undefined: its deadline is enough. */
+  readonly startByMs?: number | undefined;
 }
 
 /** A response as server-sent events, while it runs or afterwards. */
-export class ResponseStream implements WaitingSink, OpenAnswer {
+export class ResponseStream implements WaitingSink, OpenAnswer, PlaceViewer {
   readonly isResumable: boolean;
   readonly deadlineAtMs: number | undefined;
   private state: "waiting" | "open" | "over" = "waiting";
+  private isOverdue = false;
   private following: Following | undefined;
   private readonly events: ResponseEvents;
   private readonly sse: SseResponse;
@@ -106,6 +110,23 @@ export class ResponseStream implements WaitingSink, OpenAnswer {
 
   startOver(): boolean {
     return !this.events.hasText;
+  }
+
+  get isWaiting(): boolean {
+    return !this.isOver && !this.events.hasText;
+  }
+
+  showPlace(text: string): void {
+    if (this.isWaiting && this.state === "open" && !this.sse.isBehind) this.sse.write(sseComment(text));
+  }
+
+  get startByMs(): number | undefined {
+    return this.events.hasText || this.isOverdue ? undefined : this.options.startByMs;
+  }
+
+  overdue(): void {
+    this.isOverdue = true;
+    this.options.observer?.waitedLong();
   }
 
   expire(): void {

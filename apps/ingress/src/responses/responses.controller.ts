@@ -7,6 +7,7 @@ import {
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { OpenAnswers } from "../answers/open-answers.js";
+import { QueuePlaces } from "../answers/queue-places.js";
 import { decisionHeaders } from "../completions/request-intake.js";
 import { validate } from "../http/request-validation.js";
 import { JobDesk } from "../jobs/job-desk.js";
@@ -29,6 +30,7 @@ export class ResponsesController {
     @Inject(ResponseIntake) private readonly intake: ResponseIntake,
     @Inject(ForegroundResponses) private readonly foreground: ForegroundResponses,
     @Inject(JobDesk) private readonly jobs: JobDesk,
+    @Inject(QueuePlaces) private readonly places: QueuePlaces,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
   ) {}
 
@@ -82,6 +84,7 @@ export class ResponsesController {
     });
     this.open.track(stream, reply.raw);
     stream.open();
+    if (state.status === "queued") this.places.watch(state, stream);
     // From the start, because the numbers of the events follow from all that came before.
     stream.attach(this.ports.follower.follow(state.id, stream));
   }

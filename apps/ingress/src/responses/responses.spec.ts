@@ -9,7 +9,7 @@ const asked = { model: "general", input: "Hello?" };
 
 let ingress: IngressFixture;
 beforeEach(async () => {
-  ingress = await startIngress({ maxQueuedPerExpert: 100 });
+  ingress = await startIngress({ maxQueued: 100 });
 });
 afterEach(() => ingress.close());
 

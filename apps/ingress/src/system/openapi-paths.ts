@@ -42,8 +42,9 @@ export interface RouteDescription {
 
 type Method = "get" | "post" | "delete";
 
+const priority = { "x-expert-router-priority": "Scheduling class: `interactive`, `async` or `batch`." };
 const submission = {
-  "x-expert-router-priority": "Scheduling class: `interactive`, `async` or `batch`.",
+  ...priority,
   "idempotency-key":
     "Names the request: sent again with the same body, it is the same one, and gets the same answer. 1 to 255 printable ASCII characters.",
 };
@@ -193,6 +194,7 @@ export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescrip
       tag: "Routing",
       summary: "Say which expert would answer, without asking it.",
       body: ["RouteRequest", routeRequestSchema],
+      headers: priority,
       status: 200,
       answer: ["RouteDecision", routeDecisionSchema],
       errors: [400, 413, 415],

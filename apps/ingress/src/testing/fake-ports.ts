@@ -5,6 +5,7 @@ import {
   startPosition,
   type Delta,
   type Position,
+  type PriorityClass,
   type RequestId,
   type RequestRecord,
   type RequestState,
@@ -15,7 +16,9 @@ import {
 import {
   queuedJob,
   type Admission,
+  type AdmissionClaim,
   type ExpertQueue,
+  type JobSum,
   type QueuedJob,
   type QueueFigures,
   type QueuePlace,
@@ -188,6 +191,10 @@ export class FakeLogs implements RequestStore, TokenFollower {
 /** A queue whose jobs stay where they are. */
 export class FakeQueue implements ExpertQueue {
   readonly jobs: QueuedJob[] = [];
+  /** What near its bound it was asked. */
+  readonly claims: AdmissionClaim[] = [];
+  /** Set to tell figures that a real queue would have. */
+  told: Partial<QueueFigures> = {};
   /** Set to make it take no job. */
   failure: Error | undefined;
 
@@ -215,16 +222,23 @@ export class FakeQueue implements ExpertQueue {
 
   async figures(): Promise<QueueFigures> {
     const none = { jobs: 0, tokens: 0 };
-    const tokens = this.jobs.reduce((total, job) => total + job.expectedTokens, 0);
+    const waiting = (name: PriorityClass): JobSum => {
+      const jobs = this.jobs.filter((job) => job.priorityClass === name);
+      return { jobs: jobs.length, tokens: jobs.reduce((total, job) => total + job.expectedTokens, 0) };
+    };
     return {
-      waiting: { interactive: { jobs: this.jobs.length, tokens }, async: none, batch: none },
+      waiting: { interactive: waiting("interactive"), async: waiting("async"), batch: waiting("batch") },
       started: { interactive: none, async: none, batch: none },
       booked: { interactive: 0, async: 0, batch: 0 },
+      ...this.told,
     };
   }
 
-  async admit(): Promise<Admission> {
-    return { admitted: true };
+  async admit(claim: AdmissionClaim): Promise<Admission> {
+    this.claims.push(claim);
+    const waiting = this.jobs.filter((job) => job.priorityClass === claim.priorityClass).length;
+    if (waiting < claim.maxWaiting) return { admitted: true };
+    return { admitted: false, retryAfterMs: 2_300 };
   }
 
   async waitingOf(tenant: string): Promise<number> {
@@ -254,6 +268,7 @@ class FakeRegistry implements WorkerRegistry {
         ...engine,
         running: 0,
         concurrency: 4,
+        credits: 4,
         finished: 0,
       },
     ];

@@ -11,7 +11,7 @@ const submission = {
 
 let ingress: IngressFixture;
 beforeEach(async () => {
-  ingress = await startIngress({ maxQueuedPerExpert: 100, tuning: { lostSweepMs: 20 } });
+  ingress = await startIngress({ maxQueued: 100, tuning: { lostSweepMs: 20 } });
 });
 afterEach(() => ingress.close());
 

@@ -62,7 +62,7 @@ export class RedisPortsModule {
               const queue = bullQueues[index]!;
               // The owner of the connection hears its errors.
               queue.on("error", () => undefined);
-              return new BullmqExpertQueue(id, queue, queueRedis);
+              return new BullmqExpertQueue(id, queue, queueRedis, system.scheduling);
             });
             return redisPorts(context, router, queues, {
               redis,
