@@ -43,7 +43,7 @@ describe("an attempt that runs too long", () => {
       signal?.throwIfAborted();
     });
     const request = await newRequest({ deadlineAtMs: Date.now() + 60_000 });
-    expect(await runToEnd(runnerOf(engine, undefined, 100), request)).toEqual([{ type: "done" }]);
+    expect(await runToEnd(runnerOf(engine, undefined, 100), request)).toMatchObject([{ type: "done" }]);
     expect(stopped).toBe(true);
     expect(await fixture.store.read(request.id)).toMatchObject({
       status: "failed",

@@ -8,7 +8,7 @@ export const decisionReasonSchema = z
       "no-text: nothing to classify, so the generalist. pinned: the request named the expert. " +
       "single-expert: nothing to choose between. " +
       "sticky: the conversation stays with the expert it has. " +
-      "spillover: the chosen expert was busy or away, and this one nearly as probable.",
+      "spillover: the chosen expert was busy or away, and this one nearly as probable, or the generalist.",
   );
 export type DecisionReason = z.infer<typeof decisionReasonSchema>;
 

@@ -205,8 +205,8 @@ describe("a stream that waits in the queue", () => {
     await expect.poll(() => ingress.ports.queues.get("general")!.jobs.length).toBe(120);
     asked.mockClear();
     await new Promise((resolve) => setTimeout(resolve, 500));
-    expect(asked.mock.calls.length).toBeGreaterThan(49);
-    expect(asked.mock.calls.length).toBeLessThanOrEqual(200);
+    expect(asked.mock.calls.length).toBeGreaterThan(24);
+    expect(asked.mock.calls.length).toBeLessThanOrEqual(100);
     // All have their turn before anybody has a second one.
     const ids = asked.mock.calls.slice(0, 100).map(([id]) => id);
     expect(new Set(ids).size).toBe(ids.length);

@@ -52,7 +52,10 @@ export class ExpertsController {
       instead_of: spillover?.insteadOf ?? null,
       wait_saved_s: spillover?.waitSavedS ?? null,
       router_version: decision.routerVersion,
-      explanation,
+      explanation:
+        spillover === undefined
+          ? explanation
+          : { ...explanation, text: `${explanation.text} Because it is busy or away, ${expert} takes over.` },
     };
   }
 }

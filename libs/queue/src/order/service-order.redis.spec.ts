@@ -76,6 +76,27 @@ describe("tenants of a class", () => {
     expect(await test.take(10, { ended: done.map((id) => test.ended(id)) })).toEqual([]);
   });
 
+  it("that wait for one of their own to end wake a worker when a report without a take frees them", async () => {
+    const test = new OrderUnderTest(redis, policyOf({ defaultTenant: { weight: 1, maxRunning: 1 } }));
+    await test.add(2);
+    const [id] = await test.take(2);
+    await test.take(2);
+    await redis.del(test.key("marker"));
+    await test.finish(id as string);
+    expect(await redis.exists(test.key("marker"))).toBe(1);
+  });
+
+  it("count a job once that is handed back and taken again, and its first run's late report not at all", async () => {
+    const test = new OrderUnderTest(redis, policyOf({ defaultTenant: { weight: 1, maxRunning: 1 } }));
+    await test.add(2);
+    const [id] = (await test.take(2, { workerId: "wrk_x" })) as [string];
+    const late = test.ended(id, "returned");
+    await test.queue.handBackJobsOf("wrk_x");
+    expect(await test.take(2)).toEqual([id]);
+    expect(await test.take(2, { ended: [late] })).toEqual([]);
+    expect(await test.take(2, { ended: [test.ended(id)] })).toHaveLength(1);
+  });
+
   it("run again when nobody told that their jobs ended", async () => {
     const test = new OrderUnderTest(redis, policyOf({ defaultTenant: { weight: 1, maxRunning: 1 } }));
     await test.add(2);

@@ -142,7 +142,13 @@ if now - get('checked-at') >= 250 then
   set('run-at', tonumber(page[1]))
   for i = 1, #page[2], 2 do
     local run = cmsgpack.unpack(page[2][i + 1])
-    if call('GET', bull .. page[2][i] .. ':lock') ~= run[1] then finish(page[2][i], run[1], -2) end
+    if call('GET', bull .. page[2][i] .. ':lock') ~= run[1] then
+      -- The report may be under way.
+      if not run[8] then
+        run[8] = now
+        call('HSET', runKey, page[2][i], cmsgpack.pack(run))
+      elseif now - run[8] >= 1000 then finish(page[2][i], run[1], -2) end
+    end
   end
   local workers = knownWorkers()
   for i = 1, #workers, 2 do
