@@ -93,8 +93,9 @@ export class ExpertLoad {
     return sum(this.reports, "running");
   }
 
+  /** Requests that its engines take now. */
   get capacity(): number {
-    return sum(this.working, "concurrency");
+    return sum(this.working, "credits");
   }
 
   get drainPerS(): number {
@@ -228,7 +229,7 @@ export class ExpertLoad {
   }
 }
 
-function sum(workers: readonly WorkerReport[], field: "running" | "concurrency"): number {
+function sum(workers: readonly WorkerReport[], field: "running" | "credits"): number {
   return workers.reduce((total, worker) => total + worker[field], 0);
 }
 
