@@ -28,12 +28,12 @@ export const interference: Scenario = {
   acceptance:
     "interactive at a steady rate alone, then with a saturating batch behind: its TTFT p95 ≤ 1.5 × alone, while batch keeps ≥ 85 % of the capacity that interactive leaves",
   async run({ seed, short, say }) {
-    const [rounds, roundS, settleS, saturatedS] = short ? [1, 6, 3, 2] : [3, 30, 10, 15];
+    const [rounds, roundS, settleS, saturatedS] = short ? [1, 4, 2, 2] : [3, 30, 10, 15];
     const answerTokens = short ? { least: 15, most: 45 } : { least: 50, most: 200 };
     const meanAnswer = (answerTokens.least + answerTokens.most) / 2;
     const system = await ScenarioSystem.start({
       pace,
-      config: { limits: { max_queued_per_expert: 100_000 }, scheduling: { headroom } },
+      config: { scheduling: { headroom } },
     });
     const chance = new Chance(seed, 0);
     const answer = (): number => chance.between(answerTokens.least, answerTokens.most);

@@ -25,7 +25,6 @@ export const minimumShare: Scenario = {
     const system = await ScenarioSystem.start({
       pace,
       config: {
-        limits: { max_queued_per_expert: 100_000 },
         scheduling: { classes: { batch: { min_share: minShare }, interactive: { max_queued: 300 } } },
       },
     });

@@ -1,12 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { priorityClasses, type PriorityClass } from "@expert-router/contracts";
 import { arrivalTimes, Chance } from "./chance.js";
 import { nowMs, type Ask, type Outcome } from "./client.js";
-import { openLoop, submitAll } from "./open-loop.js";
+import { openLoop } from "./open-loop.js";
 import { watchMemory, type MemorySample } from "./process-memory.js";
 import { RecordCollector } from "./record-collector.js";
 import { secondsOf, tokensWithin } from "./request-records.js";
-import { expert, numberedAsks, ScenarioSystem, spanOf, tokensPerS } from "./scenario-system.js";
+import { expert, ScenarioSystem, tokensPerS } from "./scenario-system.js";
 import { atLeast, atMost, told, type Figure, type Scenario } from "./scenario.js";
 import { percentile } from "./statistics.js";
 
@@ -15,9 +14,13 @@ const answerTokens = [20, 60] as const;
 const meanAnswer = (answerTokens[0] + answerTokens[1]) / 2;
 const nominal = tokensPerS(pace, meanAnswer);
 const overload = 3;
-/** Each class alone offers more than it can ever get, so that each has to be refused some. */
+/** Offered before, where the peak of the throughput is measured. */
+const saturation = 1.3;
+/** Shares of the classes in what is offered: what is left of the engine for batch is little, and all classes are refused some. */
 const offered: Readonly<Record<PriorityClass, number>> = { interactive: 0.5, async: 0.3, batch: 0.2 };
-const maxWaitS: Readonly<Record<PriorityClass, number>> = { interactive: 5, async: 15, batch: 30 };
+const longWaitS: Readonly<Record<PriorityClass, number>> = { interactive: 5, async: 15, batch: 30 };
+/** Short enough to be reached in a few seconds. */
+const shortWaitS: Readonly<Record<PriorityClass, number>> = { interactive: 2, async: 4, batch: 8 };
 /** Finished requests are forgotten soon, so that what grows is what overload makes grow. */
 const retentionS = 30;
 /** Noise of a garbage collector; what grows with the requests is far beyond it. */
@@ -30,6 +33,7 @@ export const overloadScenario: Scenario = {
     "offered load at 3 × capacity for 2 minutes: memory bounded, accepted requests meet their class's wait, the rest get 429 with Retry-After, throughput ≥ 95 % of the peak",
   async run({ seed, short, say }) {
     const [peakS, overloadS, settleS] = short ? [3, 8, 2] : [15, 120, 10];
+    const maxWaitS = short ? shortWaitS : longWaitS;
     const chance = new Chance(seed, 0);
     const system = await ScenarioSystem.start({
       pace,
@@ -43,34 +47,23 @@ export const overloadScenario: Scenario = {
     try {
       const perS = nominal / meanAnswer;
       const size = (): number => chance.between(...answerTokens);
-      say(`saturated, ${peakS} s …`);
-      const saturating = await submitAll(
-        system.client,
-        // Half of it before a rate is known, all of it within the class's wait.
-        numberedAsks(Math.ceil(perS * (peakS + 2)), () => ({
-          kind: "job",
-          priority: "batch",
-          maxTokens: size(),
-        })),
-      );
-      await sleep(1_000);
-      const peakSpan = await spanOf(peakS * 1_000);
-      await system.clear(saturating);
-      const peak = tokensWithin(await system.records(saturating), peakSpan) / secondsOf(peakSpan);
-
-      say(`${overload} × capacity, ${overloadS} s …`);
+      say(`${saturation} × capacity, ${settleS + peakS} s, then ${overload} × capacity, ${overloadS} s …`);
       const memory = watchMemory({
         ingress: system.system.ingresses[0]?.process.pid as number,
         worker: system.system.workers[0]?.process.pid as number,
         redis: system.system.redis.pid,
       });
+      const peakMs = (settleS + peakS) * 1_000;
+      const times = [
+        ...arrivalTimes({ perS: perS * saturation, forMs: peakMs }, chance),
+        ...arrivalTimes({ perS: perS * overload, forMs: overloadS * 1_000 }, chance).map(
+          (atMs) => peakMs + atMs,
+        ),
+      ];
       const collector = new RecordCollector(system.redis);
       const running = openLoop(
         system.client,
-        arrivalTimes({ perS: perS * overload, forMs: overloadS * 1_000 }, chance).map((atMs, number) => ({
-          atMs,
-          ask: askOf(chance, number, size()),
-        })),
+        times.map((atMs, number) => ({ atMs, ask: askOf(chance, number, size()) })),
         (outcome) => collector.add(outcome),
       );
       await running.allSent;
@@ -78,16 +71,18 @@ export const overloadScenario: Scenario = {
       memory.stop();
       const { fromMs, outcomes, late } = await running.ended;
       const records = await collector.finish();
-      const span = { fromMs: fromMs + settleS * 1_000, toMs };
+      const peakSpan = { fromMs: fromMs + settleS * 1_000, toMs: fromMs + peakMs };
+      const peak = tokensWithin(records, peakSpan) / secondsOf(peakSpan);
+      const span = { fromMs: fromMs + peakMs, toMs };
       const throughput = tokensWithin(records, span) / secondsOf(span);
       const refused = outcomes.filter(({ accepted }) => !accepted);
       const figures: Figure[] = [
         told("tokens of the saturated engine", peak, "/s"),
         told("tokens under overload", throughput, "/s"),
-        atLeast("  of the peak", (throughput / peak) * 100, short ? 80 : 95, "%"),
+        atLeast("  of the peak", (throughput / peak) * 100, short ? 70 : 95, "%"),
         told("requests offered", outcomes.length),
         told("requests accepted", outcomes.length - refused.length),
-        told("requests refused with 429 and Retry-After", refused.filter(isRefusal).length),
+        atLeast("requests refused with 429 and Retry-After", refused.filter(isRefusal).length, 1),
         atMost("requests with another answer", refused.filter((outcome) => !isRefusal(outcome)).length, 0),
         atMost(
           "accepted requests that failed",
@@ -108,7 +103,7 @@ export const overloadScenario: Scenario = {
           atMost(
             `  waited longer than ${maxWaitS[name]} s`,
             ofClass.length === 0 ? 0 : (tooLong / ofClass.length) * 100,
-            short ? 20 : 1,
+            short ? 60 : 1,
             "%",
           ),
         );
@@ -118,7 +113,8 @@ export const overloadScenario: Scenario = {
         settings: {
           ...pace,
           answer_tokens: answerTokens.join("–"),
-          offered: `${overload} × capacity for ${overloadS} s`,
+          offered: `${overload} × capacity for ${overloadS} s, behind ${saturation} ×`,
+          classes: JSON.stringify(offered),
           max_wait_s: JSON.stringify(maxWaitS),
           retention_s: retentionS,
         },

@@ -34,7 +34,6 @@ export async function obeyRetryAfter(options: {
   const system = await ScenarioSystem.start({
     pace,
     config: {
-      limits: { max_queued_per_expert: maxQueued },
       scheduling: { classes: { async: { max_queued: maxQueued } } },
     },
   });

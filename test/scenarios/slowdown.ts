@@ -83,8 +83,8 @@ export const slowdown: Scenario = {
           ),
           told("  waiting inside the engine at once, most", percentile(waiting, 1)),
           atMost(
-            "  90 % of the throughput is back after",
-            watch.timeUntilRate(0.9 * nominal, recoveredAtMs) / 1_000,
+            `  ${short ? 60 : 90} % of the throughput is back after`,
+            watch.timeUntilRate((short ? 0.6 : 0.9) * nominal, recoveredAtMs) / 1_000,
             short ? 10 : 5,
             "s",
           ),

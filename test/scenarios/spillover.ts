@@ -30,7 +30,7 @@ export const spillover: Scenario = {
   acceptance:
     "one expert overloaded, its neighbour idle: with margin 0 nothing spills, with 0.2 the p95 wait falls ≥ 3 ×; the accuracy lost stands beside it",
   async run({ seed, short, say }) {
-    const forS = short ? 10 : 60;
+    const forS = short ? 8 : 60;
     const { sure, contested, source } = await contestedPrompts(margin);
 
     const measure = async (spillMargin: number): Promise<Run> => {
@@ -40,7 +40,6 @@ export const spillover: Scenario = {
         pace,
         experts: spillExperts,
         router: { spill_margin: spillMargin },
-        config: { limits: { max_queued_per_expert: 100_000 } },
       });
       try {
         const sent: LabelledPrompt[] = [];
@@ -58,9 +57,8 @@ export const spillover: Scenario = {
           waitMs: spread(waitsMs(await system.records(outcomes))),
           requests: outcomes.length,
           spilled: outcomes.filter(({ expert }, index) => expert !== sent[index]?.expert).length,
-          right: outcomes.filter(
-            ({ expert = "" }, index) =>
-              spillExperts[expert]?.includes(sent[index]?.domain as string) === true,
+          right: outcomes.filter(({ expert = "" }, index) =>
+            spillExperts[expert]?.includes(sent[index]?.domain as string),
           ).length,
           failed: outcomes.filter(({ error }) => error !== undefined).length,
           late,

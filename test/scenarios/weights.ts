@@ -22,7 +22,6 @@ export const weightsScenario: Scenario = {
       pace,
       env: keysEnv,
       config: {
-        limits: { max_queued_per_expert: 100_000 },
         scheduling: { tenants: [weighted(keys.a, weights.a), weighted(keys.b, weights.b)] },
       },
     });

@@ -114,6 +114,14 @@ describe("an estimated wait", () => {
     expect(load.waitS("interactive")).toBe(0);
   });
 
+  it("knows that a slow engine has fewer places", () => {
+    const load = newLoad();
+    look(load, figuresOf({}), [{ ...worker, running: 2, credits: 2 }], 1_000);
+    expect(load.waitS("interactive")).toBeNull();
+    look(load, figuresOf({}), [{ ...worker, running: 2, credits: 3 }], 1_250);
+    expect(load.waitS("interactive")).toBe(0);
+  });
+
   it("follows the rate of the class that waits, not that of all", () => {
     const load = newLoad();
     run(load, { interactive: 0, batch: 90 }, { interactive: 8, batch: 2 }, 20);

@@ -93,9 +93,8 @@ export class ExpertLoad {
     return sum(this.reports, "running");
   }
 
-  /** Requests that its engines take now. */
   get capacity(): number {
-    return sum(this.working, "credits");
+    return sum(this.working, "concurrency");
   }
 
   get drainPerS(): number {
@@ -213,9 +212,11 @@ export class ExpertLoad {
 
   /** Places that a class may take at once; batch work leaves some to interactive requests. */
   private freePlaces(name: PriorityClass): number {
-    const { capacity } = this;
-    const kept = name === "batch" ? Math.ceil(capacity * this.scheduling.headroom) : 0;
-    return Math.max(0, capacity - kept - sum(this.working, "running"));
+    const { working } = this;
+    // A worker whose engine is slow takes fewer than it may.
+    const places = sum(working, "credits");
+    const kept = name === "batch" ? Math.ceil(places * this.scheduling.headroom) : 0;
+    return Math.max(0, places - kept - sum(working, "running"));
   }
 
   /** What waits in a class and in those before it. */
@@ -229,7 +230,7 @@ export class ExpertLoad {
   }
 }
 
-function sum(workers: readonly WorkerReport[], field: "running" | "credits"): number {
+function sum(workers: readonly WorkerReport[], field: "running" | "concurrency" | "credits"): number {
   return workers.reduce((total, worker) => total + worker[field], 0);
 }
 
