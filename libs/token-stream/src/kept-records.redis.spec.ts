@@ -1,16 +1,12 @@
 /** What some requests leave behind: webhooks to be sent, bodies that others go on from, records that are there once. */
 import { newRequestId, redisKeys, type RequestId } from "@expert-router/contracts";
 import { connectSubscriber } from "@expert-router/redis";
-import { startRedis, waitFor } from "@expert-router/testing";
+import { waitFor } from "@expert-router/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { completed, logServers, record, startLog, type LogFixture } from "./testing/log-fixture.js";
+import { completed, record, startLog, type LogFixture } from "./testing/log-fixture.js";
 
 let log: LogFixture;
-let url = "";
 beforeAll(async () => {
-  const server = await startRedis();
-  url = server.url;
-  logServers.start = async () => server;
   log = await startLog();
 });
 afterAll(() => log.stop());
@@ -20,7 +16,7 @@ const metaOf = (id: RequestId): Promise<Record<string, string>> => log.redis.hge
 
 describe("a request with a webhook", () => {
   it("is noted before it ends, and told of when its log is closed, by a worker or from outside", async () => {
-    const subscriber = connectSubscriber(url, { name: "test", onError: () => undefined });
+    const subscriber = connectSubscriber(log.url, { name: "test", onError: () => undefined });
     const heard: string[] = [];
     subscriber.on("message", (_channel, id) => heard.push(id));
     await subscriber.subscribe(redisKeys.webhookChannel);

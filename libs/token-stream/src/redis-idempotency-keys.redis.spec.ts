@@ -1,22 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { startRedis, type TestRedis } from "@expert-router/testing";
-import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KeyClaim } from "./idempotency-keys.js";
+import { startLog, type LogFixture } from "./testing/log-fixture.js";
 import { RedisIdempotencyKeys } from "./redis-idempotency-keys.js";
 
-let server: TestRedis;
-let redis: Redis;
+let log: LogFixture;
 let keys: RedisIdempotencyKeys;
 beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-  keys = new RedisIdempotencyKeys(redis, { leaseMs: 200 });
+  log = await startLog();
+  keys = new RedisIdempotencyKeys(log.redis, { leaseMs: 200 });
 });
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
+afterAll(() => log.stop());
 
 let claims = 0;
 const claimOf = (key: string, more: Partial<KeyClaim> = {}): KeyClaim => ({
@@ -91,7 +85,11 @@ describe("an Idempotency-Key", () => {
     await sleep(80);
     const next = claimOf("ttl");
     expect(await keys.claim(next)).toEqual({ state: "mine", id: next.id });
-    expect(await redis.keys("er:{idem-*")).not.toEqual([]);
-    for (const key of await redis.keys("er:{idem-*")) expect(await redis.pttl(key)).toBeGreaterThan(0);
+    const ttlsMs: number[] = [];
+    await log.onEveryServer(async (server) => {
+      for (const key of await server.keys("er:{idem-*")) ttlsMs.push(await server.pttl(key));
+    });
+    expect(ttlsMs).not.toEqual([]);
+    for (const ttlMs of ttlsMs) expect(ttlMs).toBeGreaterThan(0);
   });
 });

@@ -1,16 +1,17 @@
 import { newRequestId, redisKeys } from "@expert-router/contracts";
 import { connectRedis, type RedisClient } from "@expert-router/redis";
-import { startRedis, waitFor, type TestRedis } from "@expert-router/testing";
+import { waitFor } from "@expert-router/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { BullmqDeliveryQueue } from "./bullmq-delivery-queue.js";
 import type { DeliveryAttempt } from "./delivery-queue.js";
+import { webhookServers } from "./testing/webhook-servers.js";
 import { RedisWebhookRecords } from "./webhook-records.js";
 
-let server: TestRedis;
+let server: { readonly url: string; stop(): Promise<void> };
 let redis: RedisClient;
 let queues: BullmqDeliveryQueue[] = [];
 beforeAll(async () => {
-  server = await startRedis();
+  server = await webhookServers.start();
   redis = connectRedis(server.url, { mode: "wait", name: "test", onError: () => undefined });
 });
 afterEach(async () => {
