@@ -48,7 +48,7 @@ def map_body(context, body):
 
 @schemathesis.hook
 def map_path_parameters(context, path_parameters):
-    path = context.operation.path.split("/")[2]
-    if path_parameters and path in ("jobs", "responses") and random.random() < 0.5:
-        return {**path_parameters, "id": id_of(path)}
+    parts = [*context.operation.path.split("/"), "", ""]
+    if path_parameters and parts[2] in ("jobs", "responses") and random.random() < 0.5:
+        return {**path_parameters, "id": id_of(parts[2])}
     return path_parameters

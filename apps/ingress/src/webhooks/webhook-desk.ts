@@ -70,6 +70,8 @@ export class WebhookDesk {
     const target = await records.target(id as RequestId);
     // Its retention is over, or it was deleted.
     if (state === undefined || target === undefined) return "settled";
+    // Redis came back without its end; it will have another one.
+    if (!isFinal(state)) return "again";
     const secret = target.secret ?? this.context.settings.webhookSecret;
     const message = webhookEvent(await this.jobs.view(state));
     const result: SendResult =

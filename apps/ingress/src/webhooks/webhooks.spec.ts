@@ -61,6 +61,13 @@ describe("the end of a job with a webhook", () => {
     expect(webhooks.sent.length).toBe(1);
   });
 
+  it("is not told where Redis has lost it: that waits for the next one", async () => {
+    const { webhooks } = ingress.ports;
+    const id = (await submit(webhook)).json<Job>().id;
+    expect(await webhooks.deliver({ id, attempt: 1, isLast: false })).toBe("again");
+    expect(webhooks.sent).toEqual([]);
+  });
+
   it.each([
     ["failed", false, "again", "waiting"],
     ["failed", true, "settled", "failed"],
