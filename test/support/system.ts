@@ -203,8 +203,18 @@ export class TestSystem {
     if (this.ingresses.length > 0) await this.whenWorkersAre(this.options.workersPerExpert ?? 1);
   }
 
-  private writeConfig(experts: [string, string[]][]): void {
-    const config = {
+  /** Writes a variant of the file, with other keys in place of `config`; its path. */
+  writeConfigWith(config: Record<string, unknown>): string {
+    const path = join(this.folder, "variant.yaml");
+    this.writeConfig(Object.entries(this.options.experts ?? twoExperts), { path, config });
+    return path;
+  }
+
+  private writeConfig(
+    experts: [string, string[]][],
+    { path = this.configPath, config = this.options.config } = {},
+  ): void {
+    const file = {
       ...(experts.length > 1 && { router: { artifact, threshold: 0.45, ...this.options.router } }),
       fallback: experts.at(-1)?.[0],
       experts: experts.map(([id, domains]) => ({
@@ -218,9 +228,9 @@ export class TestSystem {
           ...this.options.engine,
         },
       })),
-      ...this.options.config,
+      ...config,
     };
-    writeFileSync(this.configPath, stringify(config));
+    writeFileSync(path, stringify(file));
   }
 
   private async whenReady(child: Child, url: string): Promise<void> {

@@ -27,6 +27,7 @@ export const allowedImports = {
   "libs/queue": ["libs/contracts", "libs/redis"],
   "libs/router-state": ["libs/contracts", "libs/redis"],
   "libs/token-stream": ["libs/contracts", "libs/redis"],
+  "libs/webhooks": ["libs/contracts", "libs/redis"],
   "libs/engine": ["libs/contracts"],
   "libs/batch": ["libs/contracts"],
   "libs/testing": ["libs/contracts", "libs/redis-server"],

@@ -5,6 +5,8 @@ import { QueuePlaces } from "./answers/queue-places.js";
 import { CompletionsController } from "./completions/completions.controller.js";
 import { ExpertChooser } from "./completions/expert-chooser.js";
 import { LostRequests } from "./completions/lost-requests.js";
+import { RepeatedRequests } from "./completions/repeated-request.js";
+import { RequestObservers } from "./completions/request-observers.js";
 import { Spillover } from "./completions/spillover.js";
 import { RequestIntake } from "./completions/request-intake.js";
 import { Admission } from "./admission/admission.js";
@@ -12,11 +14,17 @@ import { StorageAdmission } from "./admission/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { ExpertsController } from "./experts/experts.controller.js";
 import { ErrorFilter } from "./http/error-filter.js";
+import { IdempotentWork } from "./idempotency/idempotent-work.js";
 import { JobDesk } from "./jobs/job-desk.js";
 import { LostJobs } from "./jobs/lost-jobs.js";
 import { JobsController } from "./jobs/jobs.controller.js";
+import { ForegroundResponses } from "./responses/foreground-responses.js";
+import { ResponseDesk } from "./responses/response-desk.js";
+import { ResponseIntake } from "./responses/response-intake.js";
+import { ResponsesController } from "./responses/responses.controller.js";
 import { ModelsController } from "./system/models.controller.js";
 import { OperationsController } from "./system/operations.controller.js";
+import { WebhookDesk } from "./webhooks/webhook-desk.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "./wiring/injection-tokens.js";
 import type { IngressContext } from "./wiring/ingress-options.js";
 import type { IngressPorts, PromptRouter } from "./wiring/ports.js";
@@ -42,6 +50,7 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
     controllers: [
       CompletionsController,
       JobsController,
+      ResponsesController,
       ModelsController,
       ExpertsController,
       OperationsController,
@@ -55,11 +64,18 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       Spillover,
       ExpertChooser,
       RequestIntake,
+      IdempotentWork,
+      RepeatedRequests,
+      RequestObservers,
+      ResponseDesk,
+      ResponseIntake,
+      ForegroundResponses,
       StorageAdmission,
       Admission,
       LostRequests,
       LostJobs,
       JobDesk,
+      WebhookDesk,
       ...more,
     ],
   };

@@ -12,6 +12,7 @@ import { createIngressApp } from "./ingress-app.js";
 import { IngressModule } from "./ingress.module.js";
 import { JobDesk } from "./jobs/job-desk.js";
 import { startRouterLife, type RouterLife } from "./routing/router-life.js";
+import { WebhookDesk } from "./webhooks/webhook-desk.js";
 import { INGRESS_PORTS } from "./wiring/injection-tokens.js";
 import { defaultTuning, type IngressContext } from "./wiring/ingress-options.js";
 import type { IngressPorts } from "./wiring/ports.js";
@@ -43,6 +44,7 @@ export async function runIngress(settings: IngressSettings): Promise<RunningIngr
   await app.get(ExpertMonitor).start();
   await app.get(StorageAdmission).start();
   app.get(JobDesk).start();
+  await app.get(WebhookDesk).start();
   app.get(QueuePlaces).start();
   context.lifecycle.addReadinessCheck("redis", () => ports.redisAnswers());
   addDrainSteps(context, app, ports, life);
@@ -70,6 +72,7 @@ function addDrainSteps(
     app.get(ExpertMonitor).stop();
     app.get(StorageAdmission).stop();
     app.get(JobDesk).stop();
+    await app.get(WebhookDesk).stop();
     app.get(QueuePlaces).stop();
     await ports.follower.stop();
     await life.stop();

@@ -129,7 +129,7 @@ export class JobRunner {
     stopSwitch.at(request.deadlineAtMs);
     stopSwitch.after(this.options.runTimeoutMs, "out-of-time");
     const unwatch =
-      request.kind === "sync"
+      request.kind === "sync" && request.repeatable !== true
         ? this.parts.absent.watch(opened.liveChannels, () => stopSwitch.stop("unheard"))
         : undefined;
     this.running.add(stopSwitch);

@@ -22,5 +22,6 @@ export {
   type RouterConfig,
   type SchedulingConfig,
   type SystemConfig,
+  type WebhooksConfig,
 } from "./system-config.js";
 export { readWorkerSettings, type WorkerSettings } from "./worker-settings.js";

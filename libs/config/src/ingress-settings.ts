@@ -1,3 +1,4 @@
+import { isWebhookSecret } from "@expert-router/contracts";
 import { EnvironmentReader, type Environment } from "./environment.js";
 import { isLoopback } from "./loopback.js";
 import { dataDir, readShared, readSystem, type SharedSettings } from "./shared-settings.js";
@@ -10,6 +11,8 @@ export interface IngressSettings extends SharedSettings {
   readonly port: number;
   /** Keys that clients must show one of; empty: open, possible on loopback only. */
   readonly apiKeys: string[];
+  /** Signs the webhooks of jobs that bring no secret; undefined: each has to. */
+  readonly webhookSecret?: string | undefined;
   /** Absolute path of the folder for files. */
   readonly dataDir: string;
   readonly system: SystemConfig;
@@ -21,10 +24,23 @@ export interface IngressSettings extends SharedSettings {
  */
 export function readIngressSettings(env: Environment = process.env): IngressSettings {
   const reader = new EnvironmentReader(env);
-  const settings = { ...readShared(reader), ...readFrontDoor(reader), dataDir: dataDir(reader) };
+  const settings = {
+    ...readShared(reader),
+    ...readFrontDoor(reader),
+    dataDir: dataDir(reader),
+    webhookSecret: readWebhookSecret(reader),
+  };
   const system = readSystem(reader);
   reader.assertUsable("The ingress cannot start");
   return { ...settings, system: system as SystemConfig };
+}
+
+/** `EXPERT_ROUTER_WEBHOOK_SECRET` */
+function readWebhookSecret(reader: EnvironmentReader): string | undefined {
+  const secret = reader.text("EXPERT_ROUTER_WEBHOOK_SECRET");
+  if (secret === undefined || isWebhookSecret(secret)) return secret;
+  reader.problems.push("EXPERT_ROUTER_WEBHOOK_SECRET: expected 'whsec_' and 24 to 64 bytes in base64");
+  return undefined;
 }
 
 /** `HOST`, `PORT` and `EXPERT_ROUTER_API_KEYS`. */

@@ -1,4 +1,4 @@
-const secretKeys = new Set(["apiKey", "apiKeys"]);
+const secretKeys = new Set(["apiKey", "apiKeys", "webhookSecret"]);
 
 /** A copy that is fit to print: keys are hidden and so are passwords in URLs. */
 export function masked(value: unknown): unknown {

@@ -86,6 +86,19 @@ export interface SchedulingConfig {
   readonly tenants: ReadonlyMap<string, TenantShare>;
 }
 
+/** How clients are told that their jobs have ended. */
+export interface WebhooksConfig {
+  /** Also at addresses that are not public. */
+  readonly allowPrivate: boolean;
+  /** Also without TLS. */
+  readonly allowHttp: boolean;
+  /** Of one attempt. */
+  readonly timeoutMs: number;
+  /** Pause behind the first failure; doubled with each further one. */
+  readonly firstRetryMs: number;
+  readonly maxAttempts: number;
+}
+
 /** expert-router.yaml: what all processes of one system share. */
 export interface SystemConfig {
   /** Absolute path of the file. */
@@ -114,6 +127,7 @@ export interface SystemConfig {
     readonly maxStoredMb?: number | undefined;
   };
   readonly scheduling: SchedulingConfig;
+  readonly webhooks: WebhooksConfig;
   /** Seconds that finished work is kept; `deadS`: requests that failed for good, with their bodies. */
   readonly retention: { readonly syncS: number; readonly jobsS: number; readonly deadS: number };
 }
@@ -181,7 +195,7 @@ function artifactProblems(value: unknown, folder: string): Problem[] {
 }
 
 function toSystemConfig(file: SystemFile, path: string): SystemConfig {
-  const { router, limits, retention } = file;
+  const { router, limits, retention, webhooks } = file;
   return {
     path,
     ...(router !== undefined && {
@@ -207,6 +221,13 @@ function toSystemConfig(file: SystemFile, path: string): SystemConfig {
       ...(limits.max_stored_mb !== undefined && { maxStoredMb: limits.max_stored_mb }),
     },
     scheduling: toSchedulingConfig(file.scheduling),
+    webhooks: {
+      allowPrivate: webhooks.allow_private,
+      allowHttp: webhooks.allow_http,
+      timeoutMs: webhooks.timeout_s * 1_000,
+      firstRetryMs: webhooks.first_retry_s * 1_000,
+      maxAttempts: webhooks.max_attempts,
+    },
     retention: { syncS: retention.sync_s, jobsS: retention.jobs_s, deadS: retention.dead_s },
   };
 }

@@ -109,6 +109,15 @@ export const systemSchema = z.strictObject({
     })
     .prefault({}),
   scheduling: schedulingSchema,
+  webhooks: z
+    .strictObject({
+      allow_private: z.boolean().default(false),
+      allow_http: z.boolean().default(false),
+      timeout_s: z.number().min(0.1).max(60).default(10),
+      first_retry_s: z.number().min(0.1).max(3_600).default(5),
+      max_attempts: z.int().min(1).max(30).default(14),
+    })
+    .prefault({}),
   retention: z
     .strictObject({
       sync_s: z.int().min(1).max(31_536_000).default(600),

@@ -16,6 +16,19 @@ export const jobSubmissionSchema = z.strictObject({
     .max(7 * 86_400)
     .optional()
     .describe("Seconds from now after which the job expires."),
+  webhook: z
+    .union([z.string(), z.strictObject({ url: z.string(), secret: z.string().optional() })])
+    .optional()
+    .describe(
+      "URL that is told of the end (Standard Webhooks), and the secret `whsec_…` it is signed with, which is never shown.",
+    ),
+  expires_after_s: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      "Seconds behind its end after which the job and its answer are forgotten; the operator's `retention.jobs_s` unless said otherwise, and at most that.",
+    ),
   priority: z.enum(priorityClasses).optional().describe("Scheduling class; `async` unless said otherwise."),
 });
 export type JobSubmission = z.infer<typeof jobSubmissionSchema>;
@@ -37,6 +50,7 @@ export const jobSchema = z.object({
   started_at: z.int().nullable(),
   finished_at: z.int().nullable(),
   deadline_at: z.int().nullable(),
+  expires_at: z.int().nullable().describe("When the job is forgotten; null until it has ended."),
   attempts: z.int(),
   metadata: z.record(z.string(), z.string()).nullable(),
   usage: z.record(z.string(), z.unknown()).nullable(),
@@ -45,15 +59,44 @@ export const jobSchema = z.object({
     .nullable()
     .describe("The whole answer once completed, as the endpoint would give it."),
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  webhook: z
+    .object({
+      url: z.string().describe("Without its query."),
+      status: z
+        .enum(["waiting", "delivered", "failed"])
+        .describe("`waiting`: for the end of the job, or for the next attempt."),
+      attempts: z.int(),
+      last_attempts: z
+        .array(
+          z.object({
+            at: z.number().describe("Unix seconds."),
+            status: z.int().nullable().describe("HTTP status of the receiver's answer."),
+            error: z.string().nullable(),
+            duration_ms: z.int(),
+          }),
+        )
+        .describe("Up to ten, oldest first."),
+    })
+    .nullable(),
 });
 export type Job = z.infer<typeof jobSchema>;
 
-/** Query of `GET /v1/jobs`, newest first. */
+const unixSeconds = z.coerce.number().int().min(0).max(253_402_300_799);
+
+/** Query of `GET /v1/jobs`. */
 export const jobListQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(20),
-  after: z.string().optional().describe("Id of the last job of the page before."),
+  order: z.enum(["asc", "desc"]).default("desc").describe("By creation; `desc`: newest first."),
+  after: z.string().optional().describe("Id of a job: the page that follows it."),
+  before: z.string().optional().describe("Id of a job: the page that ends right before it."),
   status: z.enum(requestStatuses).optional(),
   expert: z.string().optional(),
+  metadata: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe("Pairs that the job has, as `metadata[project]=atlas`."),
+  created_after: unixSeconds.optional().describe("Unix seconds, inclusive."),
+  created_before: unixSeconds.optional().describe("Unix seconds, exclusive."),
 });
 export type JobListQuery = z.infer<typeof jobListQuerySchema>;
 

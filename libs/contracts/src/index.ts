@@ -1,5 +1,6 @@
 export * from "./api-completions.js";
 export * from "./api-jobs.js";
+export * from "./api-responses.js";
 export * from "./api-router.js";
 export * from "./api-system.js";
 export * from "./dead-letters.js";
@@ -13,4 +14,5 @@ export * from "./requests.js";
 export * from "./router-deployment.js";
 export * from "./tenants.js";
 export * from "./token-events.js";
+export * from "./webhooks.js";
 export * from "./workers.js";

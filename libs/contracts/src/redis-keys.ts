@@ -11,8 +11,14 @@ export const redisKeys = {
   log: (id: RequestId): string => `er:{${id}}:log`,
   /** Sorted set of the job ids of one tenant, in the order of the ids, which is that of creation. */
   jobIndex: (tenant: string): string => `er:jobs:${tenant}`,
+  /** Hash: what one tenant's Idempotency-Key stands for; `keyHash`: hash of the key. */
+  idempotencyClaim: (tenant: string, keyHash: string): string => `er:{idem-${tenant}-${keyHash}}:claim`,
   /** Sorted set job id → Unix time in ms at which somebody looks whether its queue entry was lost, of one expert. */
   openJobs: (expert: string): string => `er:{jobs-${expert}}:open`,
+  /** Sorted set request id → Unix time in ms at which somebody looks whether it has ended, of those with a webhook. */
+  pendingWebhooks: "er:{webhooks:pending}:looks",
+  /** Pub/sub channel on which every ingress hears the ids of requests with a webhook that have ended. */
+  webhookChannel: "er:webhooks",
   /** Hash expiry (Unix time in ms) → bytes that one tenant stored until then, about. */
   tenantBytes: (tenant: string): string => `er:{bytes-${tenant}}:stored`,
   /** Hash worker id → its last report (JSON), of one expert. */
@@ -64,6 +70,10 @@ export const bullmqPrefix = "er";
 export function expertQueueName(expert: string): string {
   return `{${expert}}`;
 }
+
+/** The BullMQ queue of webhooks to be delivered; its prefix keeps it apart from an expert of that name. */
+export const webhookQueueName = "{deliveries}";
+export const webhookQueuePrefix = "er:webhooks";
 
 /** What the keys of one expert's BullMQ queue begin with. */
 export function bullmqKeys(expert: string): string {

@@ -1,6 +1,8 @@
+import type { ResponseParameters } from "./api-responses.js";
 import type { DecisionRecord } from "./decision.js";
 import type { RequestId } from "./ids.js";
 import type { Terminal, Usage } from "./token-events.js";
+import type { WebhookDelivery, WebhookTarget } from "./webhooks.js";
 
 /** The engine endpoint a request is for. */
 export type Endpoint = "/v1/chat/completions" | "/v1/completions";
@@ -31,7 +33,7 @@ export interface PrefixKeys {
 /** Everything about one request that outlives the HTTP call; the `meta` hash in Redis. */
 export interface RequestRecord {
   readonly id: RequestId;
-  /** `sync`: an open HTTP call waits for it, and its end cancels it. `job`: it lives on its own. */
+  /** `sync`: an open HTTP call waits for it, and its end cancels it unless it is `repeatable`. `job`: it lives on its own. */
   readonly kind: "sync" | "job";
   readonly endpoint: Endpoint;
   /** The request body as the client sent it, model included. */
@@ -48,10 +50,23 @@ export interface RequestRecord {
   /** Unix time in ms after which nobody wants the answer; undefined: no deadline. */
   readonly deadlineAtMs?: number | undefined;
   readonly metadata?: Record<string, string> | undefined;
+  /** Set where it was asked for through the Responses API. */
+  readonly response?: ResponseParameters | undefined;
+  /** How long it is kept behind its end, in ms; undefined: as its kind is. */
+  readonly keptMs?: number | undefined;
   /** The answer may be continued by another attempt behind what is written already: plain text, one choice. */
   readonly continuable: boolean;
   /** Somebody may have seen deltas of it, so a later attempt must not start over. */
   readonly exposed: boolean;
+  /** An Idempotency-Key stands for it: it may be put in twice, and somebody may come back for its answer. */
+  readonly repeatable?: true | undefined;
+  /** Who is told of its end. Not in what is read: it may hold a secret. */
+  readonly webhook?: WebhookTarget | undefined;
+}
+
+/** Whether a client waits for it at an open connection. */
+export function hasWaitingClient({ kind, response }: Pick<RequestRecord, "kind" | "response">): boolean {
+  return kind === "sync" || response?.background === false;
 }
 
 /** A {@link RequestRecord} with what happened to it so far. */
@@ -64,4 +79,6 @@ export interface RequestState extends RequestRecord {
   readonly finishedAtMs?: number | undefined;
   readonly usage?: Usage | undefined;
   readonly error?: Terminal["error"];
+  /** How the telling of its end stands; undefined: it has no webhook. */
+  readonly delivery?: WebhookDelivery | undefined;
 }

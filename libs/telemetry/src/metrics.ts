@@ -50,6 +50,8 @@ export interface Metrics {
   /** Requests that failed for good, in the list that can be replayed. */
   readonly deadLetters: Gauge<"expert">;
   readonly deadLettersAdded: Counter<"expert" | "code">;
+  /** Attempts at delivering a webhook, by outcome (`delivered`, `gone`, `refused`, `failed`). */
+  readonly webhookAttempts: Counter<"outcome">;
   readonly httpRequests: Counter<"method" | "route" | "status">;
   readonly httpSeconds: Histogram<"method" | "route">;
   /** Answers that are being streamed to clients. */
@@ -126,6 +128,9 @@ export function createMetrics(options: { readonly defaultMetrics?: boolean } = {
     deadLettersAdded: counter("dead_letters_total", "Requests that failed for good, by error code.", [
       "expert",
       "code",
+    ]),
+    webhookAttempts: counter("webhook_attempts_total", "Attempts at delivering a webhook, by outcome.", [
+      "outcome",
     ]),
     httpRequests: counter("http_requests_total", "HTTP requests answered.", ["method", "route", "status"]),
     httpSeconds: histogram("http_request_seconds", "Time to answer an HTTP request.", waitBuckets, [

@@ -9,8 +9,8 @@ import {
 import { isCluster, type RedisClient } from "@expert-router/redis";
 import { encodeTime } from "ulid";
 import { fromRequestHash, stateFields, toRequestHash } from "./request-hash.js";
-import { closeScript, recreateScript } from "./scripts.js";
-import type { RequestStore } from "./token-log.js";
+import { closeScript, createOnceScript, recreateScript } from "./scripts.js";
+import type { JobRange, RequestStore } from "./token-log.js";
 
 /** How long finished requests are kept, in ms. */
 export interface Retention {
@@ -34,16 +34,18 @@ export class RedisRequestStore implements RequestStore {
     record: RequestRecord,
     liveChannel?: string,
     { afterEpoch = 0 }: { readonly afterEpoch?: number | undefined } = {},
-  ): Promise<void> {
+  ): Promise<boolean> {
     const ttlMs = Math.max(0, (record.deadlineAtMs ?? 0) - record.createdAtMs) + unfinishedTtlMs[record.kind];
     // Written at once and in this order; a pipeline would copy every script that hangs on the connection.
     const key = redisKeys.meta(record.id);
     const writes: Promise<unknown>[] = [];
-    if (record.kind === "job") {
+    if (record.kind === "job" || record.repeatable === true) {
       // Before the record: what a crash leaves of these writes is their beginning, and a record that is left is looked at.
       const open = redisKeys.openJobs(record.decision.expert);
       writes.push(this.redis.zadd(open, record.createdAtMs + firstLookMs, record.id));
     }
+    if (record.webhook !== undefined)
+      writes.push(this.redis.zadd(redisKeys.pendingWebhooks, record.createdAtMs + firstLookMs, record.id));
     // Commands that a cluster makes the client send again come in any order.
     const inOrder = isCluster(this.redis);
     if (inOrder) await Promise.all(writes);
@@ -51,6 +53,10 @@ export class RedisRequestStore implements RequestStore {
     if (afterEpoch > 0) {
       const keys = [key, redisKeys.log(record.id)];
       writes.push(recreateScript.run(this.redis, keys, [ttlMs, afterEpoch, ...Object.entries(hash).flat()]));
+    } else if (record.repeatable === true) {
+      await Promise.all(writes);
+      const written = await createOnceScript.run(this.redis, [key], [ttlMs, ...Object.entries(hash).flat()]);
+      if (written === 0) return false;
     } else {
       writes.push(this.redis.hset(key, hash));
       if (inOrder) await Promise.all(writes);
@@ -67,6 +73,7 @@ export class RedisRequestStore implements RequestStore {
       );
     }
     await Promise.all(writes);
+    return true;
   }
 
   async read(id: RequestId): Promise<RequestState | undefined> {
@@ -83,20 +90,19 @@ export class RedisRequestStore implements RequestStore {
     );
   }
 
-  async listJobs(
-    tenant: string,
-    options: { limit: number; before?: RequestId | undefined },
-  ): Promise<RequestId[]> {
-    const from = options.before === undefined ? "+" : `(${options.before}`;
-    const ids = await this.redis.zrevrangebylex(
-      redisKeys.jobIndex(tenant),
-      from,
-      "-",
-      "LIMIT",
-      0,
-      options.limit,
-    );
+  async listJobs(tenant: string, { limit, above, below, oldestFirst }: JobRange): Promise<RequestId[]> {
+    const key = redisKeys.jobIndex(tenant);
+    const low = above === undefined ? "-" : `(${above}`;
+    const high = below === undefined ? "+" : `(${below}`;
+    const ids = await (oldestFirst === true
+      ? this.redis.zrangebylex(key, low, high, "LIMIT", 0, limit)
+      : this.redis.zrevrangebylex(key, high, low, "LIMIT", 0, limit));
     return ids as RequestId[];
+  }
+
+  async delete(id: RequestId, tenant: string): Promise<void> {
+    await this.redis.zrem(redisKeys.jobIndex(tenant), id);
+    await this.redis.del(redisKeys.meta(id), redisKeys.log(id));
   }
 
   async close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone"> {

@@ -40,6 +40,7 @@ function answerLost(): CodedError {
 interface Follower {
   readonly id: RequestId;
   readonly sink: TokenSink;
+  readonly exposes: boolean;
   readonly state: FollowState;
   /** Live frames are heeded in `live` only; in `reading` they ask for one more look at the log. */
   mode: "live" | "reading" | "paused" | "stopped";
@@ -72,7 +73,9 @@ export class RedisTokenFollower implements TokenFollower {
   }
 
   async start(): Promise<void> {
-    this.subscriber.on("message", (_channel: string, message: string) => this.hear(message));
+    this.subscriber.on("message", (channel: string, message: string) => {
+      if (channel === this.channel) this.hear(message);
+    });
     await this.subscriber.subscribe(this.channel);
     // ioredis subscribes again by itself after a reconnect; what was published in between is in the logs only.
     this.subscriber.on("ready", () => this.readAll());
@@ -87,11 +90,16 @@ export class RedisTokenFollower implements TokenFollower {
   follow(
     id: RequestId,
     sink: TokenSink,
-    options: { after?: Position | undefined; owner?: boolean | undefined } = {},
+    options: {
+      after?: Position | undefined;
+      owner?: boolean | undefined;
+      exposes?: boolean | undefined;
+    } = {},
   ): Following {
     const follower: Follower = {
       id,
       sink,
+      exposes: options.exposes ?? true,
       state: new FollowState(sink, options.after),
       mode: options.owner === true ? "live" : "reading",
       lookAgain: false,
@@ -161,7 +169,11 @@ export class RedisTokenFollower implements TokenFollower {
   /** Makes the workers publish here too, then reads what there is already. */
   private async attach(follower: Follower): Promise<void> {
     try {
-      const found = await watchScript.run(this.redis, [redisKeys.meta(follower.id)], [this.channel]);
+      const found = await watchScript.run(
+        this.redis,
+        [redisKeys.meta(follower.id)],
+        [this.channel, follower.exposes ? "1" : ""],
+      );
       if (follower.mode === "stopped") return;
       if (found === null) {
         this.failWith(

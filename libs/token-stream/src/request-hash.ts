@@ -1,11 +1,19 @@
-import type { RequestRecord, RequestState, RequestStatus, Terminal, Usage } from "@expert-router/contracts";
+import {
+  newDelivery,
+  type RequestRecord,
+  type RequestState,
+  type RequestStatus,
+  type Terminal,
+  type Usage,
+  type WebhookDelivery,
+} from "@expert-router/contracts";
 
 /** The `meta` hash of a request. `record` holds what never changes; scripts read and write the rest. */
 export function toRequestHash(
   record: RequestRecord,
   liveChannel: string | undefined,
 ): Record<string, string> {
-  const { body, continuable, exposed, ...fixed } = record;
+  const { body, continuable, exposed, webhook, ...fixed } = record;
   return {
     status: "queued",
     kind: record.kind,
@@ -16,13 +24,23 @@ export function toRequestHash(
     continuable: continuable ? "1" : "0",
     exposed: exposed ? "1" : "0",
     live: liveChannel ?? "",
+    // The response that follows begins with its messages.
+    ...(record.response?.stored === true && { keepBody: "1" }),
+    ...(record.keptMs !== undefined && { kept: String(record.keptMs) }),
+    ...(webhook !== undefined && {
+      webhook: JSON.stringify(webhook),
+      delivery: JSON.stringify(newDelivery(webhook)),
+    }),
   };
 }
 
 /** The request written in `hash`, or undefined where it holds none. */
 export function fromRequestHash(hash: Readonly<Record<string, string>>): RequestState | undefined {
   if (hash["record"] === undefined) return undefined;
-  const fixed = JSON.parse(hash["record"]) as Omit<RequestRecord, "body" | "continuable" | "exposed">;
+  const fixed = JSON.parse(hash["record"]) as Omit<
+    RequestRecord,
+    "body" | "continuable" | "exposed" | "webhook"
+  >;
   return {
     ...fixed,
     // It is removed when the request ends, and left out where it is not asked for.
@@ -36,6 +54,7 @@ export function fromRequestHash(hash: Readonly<Record<string, string>>): Request
     finishedAtMs: hash["finishedAtMs"] === undefined ? undefined : Number(hash["finishedAtMs"]),
     usage: hash["usage"] === undefined ? undefined : (JSON.parse(hash["usage"]) as Usage),
     error: hash["error"] === undefined ? undefined : (JSON.parse(hash["error"]) as Terminal["error"]),
+    delivery: hash["delivery"] === undefined ? undefined : (JSON.parse(hash["delivery"]) as WebhookDelivery),
   };
 }
 
@@ -51,6 +70,7 @@ export const stateFields = [
   "finishedAtMs",
   "usage",
   "error",
+  "delivery",
 ] as const;
 
 /** A hash from Redis's flat reply `[field, value, …]`. */

@@ -123,11 +123,11 @@ export type AppendRefusal = "gone" | "fenced" | "forgotten" | `behind ${number}`
  * epoch of the attempt that closes ('' from outside), sequence number of its next delta, then of its last deltas entry id
  * and JSON ('' if none), usage JSON, error JSON ('' if none), how long a dead letter is kept in ms ('' if it is none), pen. Answers
  * `{closed | already-closed | refused | behind | gone, expert, status, last seq}`; behind: the log does not end where this
- * attempt takes it to end. Only a dead letter keeps its body: it may be replayed.
+ * attempt takes it to end. Only a dead letter keeps its body, because it may be replayed, and a stored response.
  */
 export const closeScript = new LuaScript(`${publishLua}
 local meta, log = KEYS[1], KEYS[2]
-local fields = redis.call('HMGET', meta, 'status', 'kind', 'expert', 'live')
+local fields = redis.call('HMGET', meta, 'status', 'kind', 'expert', 'live', 'webhook', 'kept', 'keepBody')
 if not fields[1] then return {'gone'} end
 local last, pen = tail(log)
 if last == '${terminalId}' then
@@ -149,14 +149,15 @@ if ARGV[7] ~= '' then
 end
 redis.call('XADD', log, '${terminalId}', 't', ARGV[3], 'p', pen, 'l', last)
 redis.call('HSET', meta, 'status', ARGV[2], 'finishedAtMs', ARGV[4])
-if ARGV[13] == '' then redis.call('HDEL', meta, 'body') end
+if ARGV[13] == '' and not fields[7] then redis.call('HDEL', meta, 'body') end
 if ARGV[11] ~= '' then redis.call('HSET', meta, 'usage', ARGV[11]) end
 if ARGV[12] ~= '' then redis.call('HSET', meta, 'error', ARGV[12]) end
-local retention = fields[2] == 'job' and ARGV[6] or ARGV[5]
+local retention = fields[6] or fields[2] == 'job' and ARGV[6] or ARGV[5]
 if ARGV[13] ~= '' and tonumber(ARGV[13]) > tonumber(retention) then retention = ARGV[13] end
 redis.call('PEXPIRE', meta, retention)
 redis.call('PEXPIRE', log, retention)
 publish(fields[4] or '', payload .. table.concat({'E', ARGV[1], last, pen, ARGV[3]}, ' '))
+if fields[5] then redis.call('PUBLISH', '${redisKeys.webhookChannel}', ARGV[1]) end
 return {'closed', fields[3], ARGV[2]}
 `);
 
@@ -173,6 +174,14 @@ redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return 1
 `);
 
+/** Writes the record of a request unless there is one. KEYS: meta. ARGV: ms that it is kept, then fields and values in turn. */
+export const createOnceScript = new LuaScript(`
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return 1
+`);
+
 /** Notes how an attempt left a request; a record that is gone stays gone. KEYS: meta. ARGV: '1' if it does not count, '1' if nothing can go on behind it. */
 export const releaseScript = new LuaScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -185,14 +194,14 @@ return 1
 `);
 
 /**
- * Registers a follower. ARGV: its live channel. KEYS: meta only. From now on the request is exposed: no attempt
- * may void what an earlier one wrote. Answers `{status, expert, first epoch that counts}` or nil if gone.
+ * Registers a follower. ARGV: its live channel, '1' if it shows what it is told. KEYS: meta only. From then on the request is
+ * exposed: no attempt may void what an earlier one wrote. Answers `{status, expert, first epoch that counts}` or nil if gone.
  */
 export const watchScript = new LuaScript(`
 local meta = KEYS[1]
 local fields = redis.call('HMGET', meta, 'status', 'expert', 'base', 'live')
 if not fields[1] then return false end
-redis.call('HSET', meta, 'exposed', '1')
+if ARGV[2] == '1' then redis.call('HSET', meta, 'exposed', '1') end
 local live = fields[4] or ''
 if not string.find(' ' .. live .. ' ', ' ' .. ARGV[1] .. ' ', 1, true) then
   redis.call('HSET', meta, 'live', live == '' and ARGV[1] or live .. ' ' .. ARGV[1])

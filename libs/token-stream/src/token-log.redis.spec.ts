@@ -1,5 +1,5 @@
 import { describe, expect, it, beforeAll, afterAll } from "vitest";
-import { newRequestId, redisKeys, type RequestId } from "@expert-router/contracts";
+import { newRequestId, redisKeys, requestIdBound, type RequestId } from "@expert-router/contracts";
 import { waitFor } from "@expert-router/testing";
 import { completed, record, Recorder, retention, startLog, type LogFixture } from "./testing/log-fixture.js";
 
@@ -180,7 +180,24 @@ describe("the store", () => {
     await log.store.create(record({ tenant, kind: "sync" }));
     const first = await log.store.listJobs(tenant, { limit: 3 });
     expect(first).toEqual(ids.slice(0, 3));
-    expect(await log.store.listJobs(tenant, { limit: 3, before: first[2] })).toEqual(ids.slice(3));
+    expect(await log.store.listJobs(tenant, { limit: 3, below: first[2] })).toEqual(ids.slice(3));
+    const oldest = { limit: 2, oldestFirst: true };
+    expect(await log.store.listJobs(tenant, { ...oldest, above: first[2] })).toEqual([ids[1], ids[0]]);
+    expect(await log.store.listJobs(tenant, { ...oldest, above: ids[3], below: ids[1] })).toEqual([ids[2]]);
+    const ms = Date.now();
+    expect(await log.store.listJobs(tenant, { limit: 9, above: requestIdBound(ms + 1_000) })).toEqual([]);
+    expect(await log.store.listJobs(tenant, { limit: 9, above: requestIdBound(ms - 60_000) })).toEqual(ids);
+    expect(await log.store.listJobs(tenant, { limit: 9, below: requestIdBound(ms - 60_000) })).toEqual([]);
+  });
+
+  it("keeps a request for as long as it asks for", async () => {
+    const request = record({ kind: "job", keptMs: 5_000 });
+    await log.store.create(request);
+    await log.store.close(request.id, completed);
+    for (const key of [redisKeys.meta(request.id), redisKeys.log(request.id)]) {
+      expect(await log.redis.pttl(key)).toBeGreaterThan(0);
+      expect(await log.redis.pttl(key)).toBeLessThanOrEqual(5_000);
+    }
   });
 
   it("lets finished requests expire after their retention, and unfinished ones too", async () => {

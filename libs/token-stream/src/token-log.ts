@@ -16,23 +16,36 @@ export interface RequestStore {
    * Writes the record of a new request, which then has status `queued`. `liveChannel` names the channel of the
    * ingress that waits for its tokens, so the first attempt publishes there without being asked. `afterEpoch`: Redis
    * lost the request, and its next attempt shall have a greater number, so that no earlier one is mistaken for it.
+   * Answers false where a repeatable request is there already; it is left as it is.
    */
   create(
     record: RequestRecord,
     liveChannel?: string,
     options?: { readonly afterEpoch?: number | undefined },
-  ): Promise<void>;
+  ): Promise<boolean>;
   /** The request as it stands, or undefined if it never was or has expired. */
   read(id: RequestId): Promise<RequestState | undefined>;
   /** Several at once, in the order asked, without their bodies (empty), which can be large. */
   readMany(ids: readonly RequestId[]): Promise<(RequestState | undefined)[]>;
-  /** Job ids of a tenant, newest first, older than `before` where given. */
-  listJobs(tenant: string, options: { limit: number; before?: RequestId | undefined }): Promise<RequestId[]>;
+  /** Forgets a request that has ended, its log too. */
+  delete(id: RequestId, tenant: string): Promise<void>;
+  /** Job ids of a tenant, newest first unless asked otherwise. */
+  listJobs(tenant: string, range: JobRange): Promise<RequestId[]>;
   /**
    * Closes the log from outside: cancel, expiry, or failure to enqueue. Idempotent; answers whether this call
    * was the one that closed it. The worker that runs it, if any, hears of it on the expert's control channel.
    */
   close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone">;
+}
+
+/** Which job ids of a tenant. */
+export interface JobRange {
+  readonly limit: number;
+  /** Only ids that sort behind it. */
+  readonly above?: string | undefined;
+  /** Only ids that sort before it. */
+  readonly below?: string | undefined;
+  readonly oldestFirst?: boolean | undefined;
 }
 
 /** Jobs that had not ended when they were looked at last; {@link RequestStore.create} adds to them. */
@@ -143,13 +156,17 @@ export interface TokenFollower {
   start(): Promise<void>;
   /**
    * Tells `sink` everything behind `after` (default: from the start), live or from the log. `owner`: the request was created
-   * with this process's channel, and not enqueued yet, so that nothing can be in the log. Otherwise the request is marked as
-   * exposed and its worker is asked to publish here too.
+   * with this process's channel, and not enqueued yet, so that nothing can be in the log. Otherwise its worker is asked to
+   * publish here too, and the request is marked as exposed, unless `exposes` is false: the sink shows nothing before the end.
    */
   follow(
     id: RequestId,
     sink: TokenSink,
-    options?: { after?: Position | undefined; owner?: boolean | undefined },
+    options?: {
+      after?: Position | undefined;
+      owner?: boolean | undefined;
+      exposes?: boolean | undefined;
+    },
   ): Following;
   stop(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { CodedError, type RequestRecord } from "@expert-router/contracts";
+import { CodedError, hasWaitingClient, type RequestRecord } from "@expert-router/contracts";
 import { Inject, Injectable } from "@nestjs/common";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import type { ExpertLoad } from "../experts/expert-load.js";
@@ -37,7 +37,7 @@ export class Admission {
     const load = this.monitor.load(expert);
     const queue = this.ports.queues.get(expert)!;
     // A client that waits has no use for a queue that nobody works on; a job can.
-    if (record.kind === "sync") load.refuseIfAbandoned();
+    if (hasWaitingClient(record)) load.refuseIfAbandoned();
     await this.tenants.enter(record, queue, load);
     try {
       await refuseUnmeetable(record, this.boundsOf(record), load, queue, Date.now());
@@ -71,14 +71,11 @@ export class Admission {
     throw new CodedError("queue_full", message, { retryAfterS });
   }
 
-  private boundsOf({
-    kind,
-    createdAtMs,
-    deadlineAtMs,
-  }: RequestRecord): Parameters<typeof refuseUnmeetable>[1] {
+  private boundsOf(record: RequestRecord): Parameters<typeof refuseUnmeetable>[1] {
     const { queueTimeoutS } = this.context.settings.system.limits;
+    const { createdAtMs, deadlineAtMs } = record;
     return {
-      startByMs: kind === "sync" ? createdAtMs + queueTimeoutS * 1_000 : undefined,
+      startByMs: hasWaitingClient(record) ? createdAtMs + queueTimeoutS * 1_000 : undefined,
       endByMs: deadlineAtMs,
     };
   }

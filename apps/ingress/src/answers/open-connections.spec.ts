@@ -16,14 +16,19 @@ async function listen(options: FixtureOptions = {}): Promise<void> {
   port = (ingress.app.getHttpServer().address() as { port: number }).port;
 }
 
-function request(body: object, path = "/v1/chat/completions", agent?: http.Agent): http.ClientRequest {
+function request(
+  body: object,
+  path = "/v1/chat/completions",
+  agent?: http.Agent,
+  headers: Record<string, string> = {},
+): http.ClientRequest {
   const payload = JSON.stringify({ model: "auto", messages: [{ role: "user", content: "x" }], ...body });
   const sent = http.request({
     port,
     path,
     method: "POST",
     agent,
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...headers },
   });
   sent.on("error", () => undefined);
   sent.end(payload);
@@ -50,6 +55,32 @@ describe("a client that leaves", () => {
     await expect.poll(() => ingress.ports.logs.states.get(id)!.status).toBe("cancelled");
     await expect.poll(() => ingress.ports.queues.get("general")!.jobs).toEqual([]);
     await expect.poll(() => ingress.open.size).toBe(0);
+  });
+
+  it.each([[{ stream: true }], [{}]])("leaves one that has a key as it is: %j", async (body) => {
+    await listen();
+    const sent = request(body, undefined, undefined, { "idempotency-key": "k" });
+    const id = await ingress.queued();
+    await expect.poll(() => ingress.open.size).toBe(1);
+    sent.destroy();
+    await expect.poll(() => ingress.open.size).toBe(0);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(ingress.ports.logs.states.get(id)!.status).toBe("queued");
+    expect(ingress.ports.queues.get("general")!.jobs.length).toBe(1);
+  });
+
+  it("cancels a response that waits, and none in the background", async () => {
+    await listen();
+    const ask = (more: object): http.ClientRequest =>
+      request({ input: "x", messages: undefined, stream: true, ...more }, "/v1/responses");
+    const waiting = ask({});
+    const first = await ingress.queued();
+    (await response(waiting)).destroy();
+    await expect.poll(() => ingress.ports.logs.states.get(first)!.status).toBe("cancelled");
+    (await response(ask({ background: true }))).destroy();
+    await expect.poll(() => ingress.open.size).toBe(0);
+    const [, second] = [...ingress.ports.logs.states.values()];
+    expect([second?.response?.background, second?.status]).toEqual([true, "queued"]);
   });
 
   it("cancels it when Redis is back, if it was away", async () => {

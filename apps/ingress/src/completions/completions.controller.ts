@@ -4,11 +4,13 @@ import {
   type Endpoint,
   type RequestId,
   type RequestRecord,
-  type Terminal,
+  type RequestState,
 } from "@expert-router/contracts";
 import { Controller, HttpCode, Inject, Post, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { AnswerContext, AnswerObserver } from "../answers/answer-context.js";
+import type { AnswerContext } from "../answers/answer-context.js";
+import { replayedHeader } from "../idempotency/idempotency-key.js";
+import { isFinal } from "../jobs/job-view.js";
 import { OpenAnswers } from "../answers/open-answers.js";
 import { QueuePlaces } from "../answers/queue-places.js";
 import { StreamedAnswer } from "../answers/streamed-answer.js";
@@ -22,7 +24,9 @@ import type { IngressContext } from "../wiring/ingress-options.js";
 import { ExpertChooser } from "./expert-chooser.js";
 import { prefixKeys } from "./prefix-keys.js";
 import { priorityHeader, readPriority } from "./priority.js";
-import { decisionHeaders, expired, RequestIntake } from "./request-intake.js";
+import { decisionHeaders, RequestIntake } from "./request-intake.js";
+import { RequestObservers } from "./request-observers.js";
+import { RepeatedRequests } from "./repeated-request.js";
 import {
   classifierInput,
   expectedTokens,
@@ -30,6 +34,10 @@ import {
   requestOrigin,
   wantsUsage,
 } from "./request-traits.js";
+import type { WaitingSink } from "./waiting-sink.js";
+
+/** Makes tokens come to a sink. */
+type Begin = (sink: WaitingSink) => Promise<void> | void;
 
 /** The body schema of each endpoint. */
 export const bodySchemas = {
@@ -48,6 +56,8 @@ export class CompletionsController {
     @Inject(Admission) private readonly admission: Admission,
     @Inject(QueuePlaces) private readonly places: QueuePlaces,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
+    @Inject(RequestObservers) private readonly observers: RequestObservers,
+    @Inject(RepeatedRequests) private readonly repeats: RepeatedRequests,
   ) {}
 
   @Post("chat/completions")
@@ -63,25 +73,57 @@ export class CompletionsController {
   }
 
   private async answer(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const record = await this.accept(endpoint, request);
+    const admit = async (id: RequestId, repeatable?: true): Promise<RequestRecord> => {
+      const record = { ...(await this.accept(endpoint, request)), id, repeatable };
+      const load = this.monitor.load(record.decision.expert);
+      reply.headers({
+        ...decisionHeaders(id, record.decision),
+        ...load.rateLimitHeaders(record.priorityClass, record.expectedTokens),
+      });
+      await this.admission.admit(record, request.bodyBytes);
+      return record;
+    };
+    const keyed = await this.repeats.once(request, {
+      route: endpoint,
+      kind: "sync",
+      submit: async (id) => {
+        const record = await admit(id, true);
+        await this.intake.submit(record);
+        return { ...record, status: "queued", attempts: 0 };
+      },
+    });
+    const record = keyed?.state ?? (await admit(request.id as RequestId));
     const { expert } = record.decision;
     const load = this.monitor.load(expert);
     const headers = {
       ...decisionHeaders(record.id, record.decision),
       ...load.rateLimitHeaders(record.priorityClass, record.expectedTokens),
+      ...(keyed?.repeated === true && { [replayedHeader]: "true" }),
     };
     reply.headers(headers);
-    await this.admission.admit(record, request.bodyBytes);
     const context: AnswerContext = {
       identity: { id: record.id, endpoint, model: expert, created: Math.floor(record.createdAtMs / 1_000) },
       acceptedAtMs: record.createdAtMs,
-      deadlineAtMs: record.deadlineAtMs,
-      startByMs: this.startByMs(record),
+      deadlineAtMs: this.deadlineOf(record, keyed?.state),
+      startByMs: keyed?.repeated === true ? undefined : this.startByMs(record),
       headers,
-      observer: this.observe(record),
+      observer: keyed?.repeated === true ? this.observers.ofRepeat(record) : this.observers.of(record),
     };
-    if (record.exposed) await this.stream(record, context, reply);
-    else await this.whole(record, context, reply);
+    // The request tells, not the record: anybody who follows it may have exposed it meanwhile, and its body goes at its end.
+    const body = request.body as Record<string, unknown>;
+    const streams = body["stream"] === true;
+    const begin = (sink: WaitingSink): Promise<void> | void =>
+      keyed === undefined
+        ? this.intake.submit(record, sink)
+        : this.intake.join(record, sink, { exposes: streams, first: !keyed.repeated });
+    if (streams) await this.stream(record, body, context, reply, begin);
+    else await this.whole(context, reply, begin);
+  }
+
+  /** A repeat of a request that has ended gets the time of a new one to read the answer. */
+  private deadlineOf(record: RequestRecord, state: RequestState | undefined): number | undefined {
+    const { syncTimeoutS } = this.context.settings.system.limits;
+    return state !== undefined && isFinal(state) ? Date.now() + syncTimeoutS * 1_000 : record.deadlineAtMs;
   }
 
   /** Where waiting has a bound of its own. */
@@ -116,17 +158,23 @@ export class CompletionsController {
     };
   }
 
-  private async stream(record: RequestRecord, context: AnswerContext, reply: FastifyReply): Promise<void> {
+  private async stream(
+    record: RequestRecord,
+    body: Record<string, unknown>,
+    context: AnswerContext,
+    reply: FastifyReply,
+    begin: Begin,
+  ): Promise<void> {
     const { waitingCommentAfterMs } = this.context.tuning;
     const answer = new StreamedAnswer(reply, context, {
-      includeUsage: wantsUsage(record.body),
+      includeUsage: wantsUsage(body),
       waitingCommentAfterMs,
     });
     this.open.track(answer, reply.raw);
     this.context.metrics.openStreams.inc();
     reply.raw.once("close", () => this.context.metrics.openStreams.dec());
     try {
-      await this.intake.submit(record, answer);
+      await begin(answer);
       this.places.watch(record, answer);
     } catch (error) {
       answer.discard();
@@ -135,11 +183,11 @@ export class CompletionsController {
     await answer.begun;
   }
 
-  private async whole(record: RequestRecord, context: AnswerContext, reply: FastifyReply): Promise<void> {
+  private async whole(context: AnswerContext, reply: FastifyReply, begin: Begin): Promise<void> {
     const answer = new WholeAnswer(reply.raw, context);
     this.open.track(answer, reply.raw);
     try {
-      await this.intake.submit(record, answer);
+      await begin(answer);
     } catch (error) {
       answer.discard();
       throw error;
@@ -148,30 +196,5 @@ export class CompletionsController {
     if (body === undefined) return void reply.hijack();
     if (answer.queueMs !== undefined) reply.header("x-expert-router-queue-ms", answer.queueMs);
     void reply.send(body);
-  }
-
-  private observe({ id, createdAtMs, deadlineAtMs, decision: { expert } }: RequestRecord): AnswerObserver {
-    const { metrics, logger } = this.context;
-    return {
-      firstToken: (seconds) => metrics.ttftSeconds.observe({ expert }, seconds),
-      ended: ({ status, usage }) => {
-        metrics.requestSeconds.observe({ expert, status }, (Date.now() - createdAtMs) / 1_000);
-        if (usage !== undefined) this.monitor.load(expert).observeAnswer(usage.completion_tokens);
-      },
-      abandoned: () => {
-        const now = Date.now();
-        // After the deadline nobody can leave any more: the request had ended, unless Redis was away.
-        const terminal: Terminal =
-          deadlineAtMs !== undefined && deadlineAtMs <= now ? expired : { status: "cancelled" };
-        metrics.requestSeconds.observe({ expert, status: terminal.status }, (now - createdAtMs) / 1_000);
-        void this.intake.takeOut(id, expert, terminal);
-      },
-      waitedLong: () => void this.intake.takeOutWaiting(id, expert),
-      late: () => void this.intake.takeOut(id, expert, expired),
-      failedInStream: (error) => {
-        metrics.errors.inc({ code: error.code });
-        logger.warn({ requestId: id, expert, code: error.code }, "a stream ended with an error");
-      },
-    };
   }
 }

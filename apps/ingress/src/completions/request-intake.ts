@@ -42,7 +42,7 @@ export class RequestIntake {
   /**
    * Records the request, which {@link Admission} let in, and puts it on its expert's queue; durable once resolved. With a sink, its tokens come to
    * this process.
-   * @throws CodedError `redis_unavailable`, or `internal_error` where Redis is not to blame; the request is void then.
+   * @throws CodedError `redis_unavailable`, or `internal_error` where Redis is not to blame; the request is void then, unless it is repeatable.
    */
   async submit(record: RequestRecord, sink?: WaitingSink): Promise<void> {
     const { follower } = this.ports;
@@ -61,10 +61,12 @@ export class RequestIntake {
       const error = toCodedError(thrown);
       // The client is told, and the outage has its own line: one a request would drown it.
       this.context.logger.debug({ requestId: record.id, err: thrown }, "a request could not be queued");
-      void this.takeOut(record.id, record.decision.expert, {
-        status: "failed",
-        error: { code: error.code, message: "The request could not be queued." },
-      });
+      // One that has a key stays: its client comes back with the key, and finds what there is of it.
+      if (record.repeatable !== true)
+        void this.takeOut(record.id, record.decision.expert, {
+          status: "failed",
+          error: { code: error.code, message: "The request could not be queued." },
+        });
       throw error;
     } finally {
       arrivals.end(priorityClass, expectedTokens, arrived);
@@ -73,6 +75,17 @@ export class RequestIntake {
     if (sink !== undefined && following !== undefined) this.lost.hold(record, sink, following);
     // A client that left while the request was on its way in could not take it out yet.
     if (sink?.isOver === true) void this.takeOut(record.id, record.decision.expert, { status: "cancelled" });
+  }
+
+  /** Follows a request that has a key from its start; `first`: it was put in here, so it is put back here if Redis loses it. */
+  join(
+    record: RequestRecord,
+    sink: WaitingSink,
+    { exposes, first }: { readonly exposes: boolean; readonly first: boolean },
+  ): void {
+    const following = this.ports.follower.follow(record.id, sink, { exposes });
+    sink.attach(following);
+    if (first) this.lost.hold(record, sink, following);
   }
 
   /**

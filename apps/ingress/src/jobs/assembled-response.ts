@@ -1,9 +1,9 @@
-import { CodedError, type RequestState } from "@expert-router/contracts";
+import { CodedError, type RequestRecord, type RequestState } from "@expert-router/contracts";
 import type { TokenFollower } from "@expert-router/token-stream";
 import { AnswerAssembler, type AnswerIdentity } from "../answers/answer-assembler.js";
 
 /** Who a job's answer says it is. */
-export function answerIdentity(state: RequestState): AnswerIdentity {
+export function answerIdentity(state: RequestRecord): AnswerIdentity {
   const { id, endpoint, decision, createdAtMs } = state;
   return { id, endpoint, model: decision.expert, created: Math.floor(createdAtMs / 1_000) };
 }

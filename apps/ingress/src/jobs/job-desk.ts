@@ -1,10 +1,10 @@
 import {
   CodedError,
   isRequestId,
+  newDelivery,
   type Job,
   type JobList,
   type JobListQuery,
-  type RequestId,
   type RequestRecord,
   type RequestState,
 } from "@expert-router/contracts";
@@ -20,10 +20,8 @@ import type { IngressPorts } from "../wiring/ports.js";
 import { assembledResponse } from "./assembled-response.js";
 import { LostJobs } from "./lost-jobs.js";
 import { DeadlineWatch } from "./deadline-watch.js";
-import { isFinal, jobView } from "./job-view.js";
-
-/** Ids read for one page of a filtered list; a page may then be shorter than asked, with `has_more`. */
-const maxScanned = 2_000;
+import { jobPage } from "./job-page.js";
+import { isFinal, jobView, type JobCircumstances } from "./job-view.js";
 
 /** Jobs: requests that outlive the HTTP call that made them. */
 @Injectable()
@@ -67,10 +65,17 @@ export class JobDesk {
   }
 
   /** Puts a job on its queue. */
-  async submit(record: RequestRecord): Promise<Job> {
+  async submit(record: RequestRecord): Promise<RequestState> {
     await this.intake.submit(record);
     this.watchDeadline(record);
-    const job = await this.waitingView({ ...record, status: "queued", attempts: 0 });
+    const { webhook, ...shown } = record;
+    const delivery = webhook === undefined ? undefined : newDelivery(webhook);
+    return { ...shown, status: "queued", attempts: 0, delivery };
+  }
+
+  /** A job that was put on its queue a moment ago. */
+  async submittedView(state: RequestState): Promise<Job> {
+    const job = await this.waitingView(state);
     // A worker may have taken it already: it was next, and did not wait.
     return job.queue_position === null ? { ...job, queue_position: 0, eta_s: 0 } : job;
   }
@@ -81,8 +86,9 @@ export class JobDesk {
    */
   async read(id: string, tenant: string): Promise<RequestState> {
     const state = isRequestId(id) ? await this.ports.store.read(id) : undefined;
-    if (state === undefined || state.kind !== "job" || state.tenant !== tenant) throw jobNotFound(id);
-    return this.expireIfLate(state);
+    if (state?.kind !== "job" || state.response !== undefined || state.tenant !== tenant)
+      throw jobNotFound(id);
+    return this.current(state);
   }
 
   /** The job with all that belongs to it: place in the queue, or answer. */
@@ -90,44 +96,19 @@ export class JobDesk {
     if (!isFinal(state)) return this.waitingView(state);
     const response =
       state.status === "completed" ? await assembledResponse(this.ports.follower, state) : null;
-    return jobView(state, { queuePosition: null, etaS: null, response });
+    return this.jobView(state, { queuePosition: null, etaS: null, response });
   }
 
-  /** A page of a tenant's jobs, newest first, without their answers. */
-  async list(tenant: string, { limit, after, status, expert }: JobListQuery): Promise<JobList> {
-    if (after !== undefined && !isRequestId(after)) {
-      throw new CodedError("invalid_value", "Invalid value for 'after': expected the id of a job.", {
-        param: "after",
-      });
-    }
-    const found: RequestState[] = [];
-    let before: RequestId | undefined = after;
-    let scanned = 0;
-    let exhausted = false;
-    while (found.length <= limit && scanned < maxScanned && !exhausted) {
-      const ids: RequestId[] = await this.ports.store.listJobs(tenant, { limit: limit + 1, before });
-      exhausted = ids.length <= limit;
-      scanned += ids.length;
-      before = ids.at(-1) ?? before;
-      const states = await this.ports.store.readMany(ids);
-      for (const state of states) {
-        if (
-          state !== undefined &&
-          (status ?? state.status) === state.status &&
-          (expert ?? state.decision.expert) === state.decision.expert
-        )
-          found.push(state);
-      }
-    }
-    const data = await Promise.all(found.slice(0, limit).map((state) => this.listView(state)));
-    // With nothing found among those scanned, the client goes on behind the last one scanned.
-    const lastId = data.at(-1)?.id ?? (exhausted ? undefined : before);
+  /** A page of a tenant's jobs, without their answers. */
+  async list(tenant: string, query: JobListQuery): Promise<JobList> {
+    const { states, last, hasMore } = await jobPage(this.ports.store, tenant, query);
+    const data = await Promise.all(states.map((state) => this.listView(state)));
     return {
       object: "list",
       data,
       first_id: data[0]?.id ?? null,
-      last_id: lastId ?? null,
-      has_more: found.length > limit || !exhausted,
+      last_id: data.at(-1)?.id ?? last ?? null,
+      has_more: hasMore,
     };
   }
 
@@ -150,7 +131,8 @@ export class JobDesk {
     if (deadlineAtMs !== undefined) this.deadlines.watch(id, { expert, deadlineAtMs });
   }
 
-  private async expireIfLate(state: RequestState): Promise<RequestState> {
+  /** The record as it stands, expired where its deadline has passed. */
+  async current(state: RequestState): Promise<RequestState> {
     if (isFinal(state) || state.deadlineAtMs === undefined || state.deadlineAtMs > Date.now()) return state;
     await this.intake.close(state.id, state.decision.expert, expired);
     return (await this.ports.store.read(state.id)) ?? state;
@@ -161,12 +143,16 @@ export class JobDesk {
     const place =
       state.status === "queued" ? await this.ports.queues.get(expert)?.place(state.id) : undefined;
     const etaS = place === undefined ? null : this.monitor.load(expert).etaS(place, state.priorityClass);
-    return jobView(state, { queuePosition: place?.position ?? null, etaS, response: null });
+    return this.jobView(state, { queuePosition: place?.position ?? null, etaS, response: null });
+  }
+
+  private jobView(state: RequestState, circumstances: JobCircumstances): Job {
+    return jobView(state, circumstances, this.context.settings.system.retention.jobsS * 1_000);
   }
 
   private async listView(state: RequestState): Promise<Job> {
     return isFinal(state)
-      ? jobView(state, { queuePosition: null, etaS: null, response: null })
+      ? this.jobView(state, { queuePosition: null, etaS: null, response: null })
       : this.waitingView(state);
   }
 }

@@ -1,4 +1,4 @@
-import type { Job, RequestState } from "@expert-router/contracts";
+import type { Job, RequestState, WebhookDelivery } from "@expert-router/contracts";
 
 /** What a job's record does not hold. */
 export interface JobCircumstances {
@@ -7,8 +7,13 @@ export interface JobCircumstances {
   readonly response: Record<string, unknown> | null;
 }
 
-/** A job as a client sees it. */
-export function jobView(state: RequestState, { queuePosition, etaS, response }: JobCircumstances): Job {
+/** A job as a client sees it; `keptMs`: how long jobs are kept that say nothing about it. */
+export function jobView(
+  state: RequestState,
+  { queuePosition, etaS, response }: JobCircumstances,
+  keptMs: number,
+): Job {
+  const { finishedAtMs } = state;
   return {
     id: state.id,
     object: "job",
@@ -23,13 +28,29 @@ export function jobView(state: RequestState, { queuePosition, etaS, response }: 
     eta_s: etaS,
     created_at: unixSeconds(state.createdAtMs)!,
     started_at: unixSeconds(state.startedAtMs),
-    finished_at: unixSeconds(state.finishedAtMs),
+    finished_at: unixSeconds(finishedAtMs),
     deadline_at: unixSeconds(state.deadlineAtMs),
+    expires_at: unixSeconds(finishedAtMs && finishedAtMs + (state.keptMs ?? keptMs)),
     attempts: state.attempts,
     metadata: state.metadata ?? null,
     usage: state.usage ?? null,
     response,
     error: state.error ?? null,
+    webhook: state.delivery === undefined ? null : webhookView(state.delivery),
+  };
+}
+
+function webhookView({ url, status, attempts, tries }: WebhookDelivery): Job["webhook"] {
+  return {
+    url,
+    status,
+    attempts,
+    last_attempts: tries.map((tried) => ({
+      at: tried.atMs / 1_000,
+      status: tried.status ?? null,
+      error: tried.error ?? null,
+      duration_ms: tried.durationMs,
+    })),
   };
 }
 

@@ -11,6 +11,7 @@ import {
   type Position,
   type RequestId,
   type RequestRecord,
+  type RequestState,
 } from "@expert-router/contracts";
 import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -21,6 +22,7 @@ import { bodySchemas } from "../completions/completions.controller.js";
 import { ExpertChooser } from "../completions/expert-chooser.js";
 import { prefixKeys } from "../completions/prefix-keys.js";
 import { priorityHeader, readPriority } from "../completions/priority.js";
+import { RepeatedRequests } from "../completions/repeated-request.js";
 import { decisionHeaders } from "../completions/request-intake.js";
 import {
   classifierInput,
@@ -30,9 +32,11 @@ import {
 } from "../completions/request-traits.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { validate } from "../http/request-validation.js";
+import { replayedHeader } from "../idempotency/idempotency-key.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
+import { webhookTarget } from "../webhooks/webhook-target.js";
 import { answerIdentity } from "./assembled-response.js";
 import { JobDesk } from "./job-desk.js";
 import { JobEvents } from "./job-events.js";
@@ -51,24 +55,36 @@ export class JobsController {
     @Inject(Admission) private readonly admission: Admission,
     @Inject(QueuePlaces) private readonly places: QueuePlaces,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
+    @Inject(RepeatedRequests) private readonly repeats: RepeatedRequests,
   ) {}
 
   @Post()
   async submit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const record = await this.accept(request);
-    const load = this.monitor.load(record.decision.expert);
-    reply.headers({
-      ...decisionHeaders(record.id, record.decision),
-      ...load.rateLimitHeaders(record.priorityClass, record.expectedTokens),
+    const submit = async (id: RequestId, repeatable?: true): Promise<RequestState> => {
+      const record = { ...(await this.accept(request)), id, repeatable };
+      const load = this.monitor.load(record.decision.expert);
+      reply.headers({
+        ...decisionHeaders(id, record.decision),
+        ...load.rateLimitHeaders(record.priorityClass, record.expectedTokens),
+      });
+      await this.admission.admit(record, request.bodyBytes);
+      return this.desk.submit(record);
+    };
+    const keyed = await this.repeats.once(request, {
+      route: "/v1/jobs",
+      kind: "job",
+      submit: (id) => submit(id, true),
     });
-    await this.admission.admit(record, request.bodyBytes);
-    const job = await this.desk.submit(record);
+    const state = keyed?.state ?? (await submit(request.id as RequestId));
+    if (keyed?.repeated === true)
+      reply.headers({ ...decisionHeaders(state.id, state.decision), [replayedHeader]: "true" });
+    const job = await (keyed?.repeated === true ? this.desk.view(state) : this.desk.submittedView(state));
     void reply.code(202).header("location", `/v1/jobs/${job.id}`).send(job);
   }
 
   @Get()
   list(@Req() request: FastifyRequest): Promise<JobList> {
-    return this.desk.list(request.tenant, validate(jobListQuerySchema, request.query));
+    return this.desk.list(request.tenant, validate(jobListQuerySchema, nestedQuery(request.query)));
   }
 
   @Get(":id")
@@ -114,11 +130,19 @@ export class JobsController {
       metadata,
       deadline_s: deadlineS,
       priority,
+      webhook,
+      expires_after_s: expiresAfterS,
     } = validate(jobSubmissionSchema, request.body);
     const { model } = validate(bodySchemas[endpoint], body, "body");
     if (Object.keys(metadata ?? {}).length > maxMetadataPairs) {
       const message = `Invalid value for 'metadata': at most ${maxMetadataPairs} pairs.`;
       throw new CodedError("invalid_value", message, { param: "metadata" });
+    }
+    const { settings } = this.context;
+    const { jobsS } = settings.system.retention;
+    if (expiresAfterS !== undefined && expiresAfterS > jobsS) {
+      const message = `Invalid value for 'expires_after_s': at most ${jobsS}, which the operator has set.`;
+      throw new CodedError("invalid_value", message, { param: "expires_after_s" });
     }
     const createdAtMs = Date.now();
     const priorityClass = priority ?? readPriority(request.headers[priorityHeader], "async");
@@ -138,10 +162,29 @@ export class JobsController {
       createdAtMs,
       deadlineAtMs: deadlineS === undefined ? undefined : createdAtMs + Math.round(deadlineS * 1_000),
       metadata,
+      keptMs: expiresAfterS === undefined ? undefined : expiresAfterS * 1_000,
+      webhook:
+        webhook === undefined
+          ? undefined
+          : webhookTarget(webhook, settings.system.webhooks, settings.webhookSecret !== undefined),
       continuable: isContinuable(endpoint, body),
       exposed: false,
     };
   }
+}
+
+/** `{ metadata: { a: "b" } }` from `metadata[a]=b`. */
+function nestedQuery(query: unknown): Record<string, unknown> {
+  const nested: Record<string, unknown> = {};
+  const metadata: [string, unknown][] = [];
+  for (const [name, value] of Object.entries(query as Record<string, unknown>)) {
+    const key = /^metadata\[(.*)\]$/s.exec(name)?.[1];
+    if (key === undefined) nested[name] = value;
+    else metadata.push([key, value]);
+  }
+  // Its keys are the client's.
+  if (metadata.length > 0) nested["metadata"] = Object.fromEntries(metadata);
+  return nested;
 }
 
 /** The place behind which a client wants to go on. The header wins: a browser repeats the URL and updates the header. */

@@ -148,6 +148,52 @@ describe("a job", () => {
     expect((await ingress.get("/v1/jobs?limit=0")).json()).toMatchObject({ error: { param: "limit" } });
     expect((await ingress.get("/v1/jobs?after=x")).json()).toMatchObject({ error: { param: "after" } });
   });
+
+  it("is listed either way, from either end", async () => {
+    const ids: string[] = [];
+    for (let i = 0; i < 5; i++) ids.push((await submit()).id);
+    const list = async (query: string) => (await ingress.get(`/v1/jobs?${query}`)).json();
+    const seen = async (query: string) => {
+      const { data, has_more: more } = await list(query);
+      return [...(data as Job[]).map(({ id }) => ids.indexOf(id)), more];
+    };
+    expect(await seen("order=asc&limit=2")).toEqual([0, 1, true]);
+    expect(await seen(`order=asc&limit=2&after=${ids[2]}`)).toEqual([3, 4, false]);
+    expect(await seen(`order=asc&limit=2&before=${ids[3]}`)).toEqual([1, 2, true]);
+    expect(await seen(`limit=2&before=${ids[1]}`)).toEqual([3, 2, true]);
+    expect(await seen(`limit=3&before=${ids[1]}`)).toEqual([4, 3, 2, false]);
+    expect(await seen(`created_after=${Math.floor(Date.now() / 1_000) + 10}`)).toEqual([false]);
+    expect(await seen(`created_before=${Math.floor(Date.now() / 1_000) - 10}`)).toEqual([false]);
+    expect(await seen(`created_after=0&created_before=253402300799&limit=1`)).toEqual([4, true]);
+    expect(await list(`before=${ids[1]}&after=${ids[0]}`)).toMatchObject({ error: { param: "before" } });
+    expect(await list("created_after=x")).toMatchObject({ error: { param: "created_after" } });
+  });
+
+  it("is found by its metadata", async () => {
+    const { id } = await submit({ metadata: { project: "atlas", "a b": "c&d" } });
+    await submit({ metadata: { project: "other" } });
+    const ids = async (query: string) =>
+      (await ingress.get(`/v1/jobs?${query}`)).json<{ data: Job[] }>().data.map((job) => job.id);
+    expect(await ids("metadata[project]=atlas")).toEqual([id]);
+    expect(await ids(`metadata%5Bproject%5D=atlas&metadata[a+b]=c%26d`)).toEqual([id]);
+    expect(await ids("metadata[project]=atlas&metadata[a]=c")).toEqual([]);
+    expect(await ids("metadata[constructor]=x")).toEqual([]);
+    expect((await ingress.get("/v1/jobs?metadata=x")).statusCode).toBe(400);
+    expect((await ingress.get("/v1/jobs?metadata[a]=1&metadata[a]=2")).statusCode).toBe(400);
+  });
+
+  it("says when it will be forgotten", async () => {
+    const [usual, short] = [await submit(), await submit({ expires_after_s: 60 })];
+    expect(usual.expires_at).toBeNull();
+    for (const { id } of [usual, short]) ingress.ports.logs.end(id, completed);
+    const keptFor = async (id: string) => {
+      const job = (await ingress.get(`/v1/jobs/${id}`)).json<Job>();
+      return job.expires_at! - job.finished_at!;
+    };
+    expect([await keptFor(usual.id), await keptFor(short.id)]).toEqual([86_400, 60]);
+    const long = await ingress.post("/v1/jobs", { ...submission, expires_after_s: 86_401 });
+    expect([long.statusCode, long.json().error.param]).toEqual([400, "expires_after_s"]);
+  });
 });
 
 describe("the events of a job", () => {

@@ -24,7 +24,7 @@ export function openApiDocument(): Json {
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
-    tags: ["Generation", "Jobs", "Routing", "Operations"].map((name) => ({ name })),
+    tags: ["Generation", "Responses", "Jobs", "Routing", "Operations"].map((name) => ({ name })),
     paths,
     components: {
       schemas,
@@ -68,12 +68,17 @@ function parameters(path: string, route: RouteDescription): Json[] {
     required: true,
     schema: { type: "string" },
   }));
-  const inQuery = Object.entries(route.query?.shape ?? {}).map(([name, schema]) => ({
-    name,
-    in: "query",
-    required: false,
-    schema: jsonSchema(schema as z.ZodType, "input"),
-  }));
+  const inQuery = Object.entries(route.query?.shape ?? {}).map(([name, shape]) => {
+    const schema = jsonSchema(shape as z.ZodType, "input");
+    return {
+      name,
+      in: "query",
+      required: false,
+      // As `metadata[key]=value`.
+      ...(schema["type"] === "object" && { style: "deepObject", explode: true }),
+      schema,
+    };
+  });
   const inHeader = Object.entries(route.headers ?? {}).map(([name, description]) => ({
     name,
     in: "header",

@@ -9,6 +9,10 @@ import {
   jobSubmissionSchema,
   modelListSchema,
   modelSchema,
+  responseDeletedSchema,
+  responseQuerySchema,
+  responseRequestSchema,
+  responseSchema,
   routeDecisionSchema,
   routeRequestSchema,
   routerStatusSchema,
@@ -18,7 +22,7 @@ import { z } from "zod";
 /** One operation of one path. */
 export interface RouteDescription {
   readonly summary: string;
-  readonly tag: "Generation" | "Jobs" | "Routing" | "Operations";
+  readonly tag: "Generation" | "Responses" | "Jobs" | "Routing" | "Operations";
   readonly body?: readonly [name: string, schema: z.ZodType];
   readonly query?: z.ZodObject;
   readonly headers?: Readonly<Record<string, string>>;
@@ -36,9 +40,15 @@ export interface RouteDescription {
   readonly errors: readonly number[];
 }
 
-type Method = "get" | "post";
+type Method = "get" | "post" | "delete";
 
 const priority = { "x-expert-router-priority": "Scheduling class: `interactive`, `async` or `batch`." };
+const submission = {
+  ...priority,
+  "idempotency-key":
+    "Names the request: sent again with the same body, it is the same one, and gets the same answer. 1 to 255 printable ASCII characters.",
+};
+const response = ["Response", responseSchema] as const;
 const job = ["Job", jobSchema] as const;
 const completionAnswer = z
   .looseObject({
@@ -59,11 +69,11 @@ const startingAfter = z.strictObject({
 
 const generation = {
   tag: "Generation",
-  headers: priority,
+  headers: submission,
   status: 200,
   answer: ["Completion", completionAnswer],
   streams: true,
-  errors: [400, 404, 413, 415, 429, 502, 504],
+  errors: [400, 404, 409, 413, 415, 422, 429, 502, 504],
 } as const;
 const operation = { tag: "Operations", status: 200, errors: [] } as const;
 
@@ -100,19 +110,56 @@ export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescrip
       errors: [404],
     },
   },
+  "/v1/responses": {
+    post: {
+      ...generation,
+      tag: "Responses",
+      summary: "Answer an input by OpenAI's Responses API: whole, as a stream, or in the background.",
+      body: ["ResponseRequest", responseRequestSchema],
+      answer: response,
+    },
+  },
+  "/v1/responses/{id}": {
+    get: {
+      tag: "Responses",
+      summary:
+        "One stored response; with `stream=true` its events, from any number on, during and after the run.",
+      query: responseQuerySchema,
+      status: 200,
+      answer: response,
+      streams: true,
+      errors: [400, 404],
+    },
+    delete: {
+      tag: "Responses",
+      summary: "Forget a response; one that runs is cancelled.",
+      status: 200,
+      answer: ["ResponseDeleted", responseDeletedSchema],
+      errors: [404],
+    },
+  },
+  "/v1/responses/{id}/cancel": {
+    post: {
+      tag: "Responses",
+      summary: "Cancel a response in the background.",
+      status: 200,
+      answer: response,
+      errors: [400, 404],
+    },
+  },
   "/v1/jobs": {
     post: {
       tag: "Jobs",
       summary: "Submit a job; its answer is fetched or followed later.",
       body: ["JobSubmission", jobSubmissionSchema],
-      headers: priority,
+      headers: submission,
       status: 202,
       answer: job,
-      errors: [400, 404, 413, 415, 429],
+      errors: [400, 404, 409, 413, 415, 422, 429],
     },
     get: {
       tag: "Jobs",
-      summary: "List jobs, newest first, without their answers.",
+      summary: "List jobs without their answers.",
       query: jobListQuerySchema,
       status: 200,
       answer: ["JobList", jobListSchema],

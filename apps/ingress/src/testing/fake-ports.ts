@@ -1,6 +1,7 @@
 /** Ports in memory: a token log that tests write by hand, and a queue that only remembers. */
 import {
   comparePositions,
+  newDelivery,
   startPosition,
   type Delta,
   type Position,
@@ -9,6 +10,7 @@ import {
   type RequestRecord,
   type RequestState,
   type Terminal,
+  type WebhookTarget,
   type WorkerReport,
 } from "@expert-router/contracts";
 import {
@@ -22,7 +24,15 @@ import {
   type QueuePlace,
   type WorkerRegistry,
 } from "@expert-router/queue";
-import type { Following, RequestStore, TokenFollower, TokenSink } from "@expert-router/token-stream";
+import type {
+  Following,
+  JobRange,
+  RequestStore,
+  TokenFollower,
+  TokenSink,
+} from "@expert-router/token-stream";
+import { FakeIdempotencyKeys } from "./fake-idempotency-keys.js";
+import { FakeWebhooks } from "./fake-webhooks.js";
 import type { IngressPorts, PromptRouter } from "../wiring/ports.js";
 
 type Entry =
@@ -39,6 +49,7 @@ interface Follower {
 export class FakeLogs implements RequestStore, TokenFollower {
   readonly channel = "er:live:test";
   readonly states = new Map<RequestId, RequestState>();
+  readonly targets = new Map<RequestId, WebhookTarget>();
   /** Set to make every call fail as ioredis does while Redis is away. */
   away = false;
   resumed = 0;
@@ -46,9 +57,14 @@ export class FakeLogs implements RequestStore, TokenFollower {
   private readonly terminals = new Map<RequestId, Terminal>();
   private readonly followers = new Map<RequestId, Set<Follower>>();
 
-  async create(record: RequestRecord): Promise<void> {
+  async create(record: RequestRecord): Promise<boolean> {
     this.check();
-    this.states.set(record.id, { ...record, status: "queued", attempts: 0 });
+    if (record.repeatable === true && this.states.has(record.id)) return false;
+    const { webhook, ...read } = record;
+    const delivery = webhook === undefined ? undefined : newDelivery(webhook);
+    if (webhook !== undefined) this.targets.set(record.id, webhook);
+    this.states.set(record.id, { ...read, status: "queued", attempts: 0, delivery });
+    return true;
   }
 
   async read(id: RequestId): Promise<RequestState | undefined> {
@@ -60,19 +76,19 @@ export class FakeLogs implements RequestStore, TokenFollower {
     return Promise.all(ids.map((id) => this.read(id)));
   }
 
-  async listJobs(
-    tenant: string,
-    options: { limit: number; before?: RequestId | undefined },
-  ): Promise<RequestId[]> {
+  async listJobs(tenant: string, { limit, above, below, oldestFirst }: JobRange): Promise<RequestId[]> {
     this.check();
     const ids = [...this.states.values()]
       .filter((state) => state.kind === "job" && state.tenant === tenant)
-      .map((state) => state.id);
-    return ids
+      .map((state) => state.id)
       .toSorted()
-      .toReversed()
-      .filter((id) => options.before === undefined || id < options.before)
-      .slice(0, options.limit);
+      .filter((id) => id > (above ?? "") && id < (below ?? "~"));
+    return (oldestFirst === true ? ids : ids.toReversed()).slice(0, limit);
+  }
+
+  async delete(id: RequestId): Promise<void> {
+    this.check();
+    this.states.delete(id);
   }
 
   async close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone"> {
@@ -308,6 +324,9 @@ const router: PromptRouter = {
 
 export interface FakePorts extends IngressPorts {
   readonly logs: FakeLogs;
+  /** Who claimed a key and has not made its work is taken for dead. */
+  endLeases(): void;
+  readonly webhooks: FakeWebhooks;
   /** Bytes by tenant. */
   readonly stored: Map<string, number>;
   readonly memory: { usedBytes: number; maxBytes: number; machineBytes: number };
@@ -318,6 +337,7 @@ export function fakePorts(experts: readonly string[]): FakePorts {
   const logs = new FakeLogs();
   const stored = new Map<string, number>();
   const bytesOf = (tenant: string): number => stored.get(tenant) ?? 0;
+  const keys = new FakeIdempotencyKeys();
   const memory = { usedBytes: 1, maxBytes: 0, machineBytes: 1_000 };
   const queues = new Map(experts.map((id) => [id, new FakeQueue(id)]));
   return {
@@ -327,8 +347,11 @@ export function fakePorts(experts: readonly string[]): FakePorts {
       await queues.get(record.decision.expert)?.enqueue(queuedJob(record));
     },
     store: logs,
+    idempotencyKeys: keys,
+    endLeases: () => keys.endLeases(),
     deadLetters: { count: async () => 0 },
     openJobs: { due: async () => [], lookAgain: async () => undefined, forget: async () => undefined },
+    webhooks: new FakeWebhooks(logs.targets),
     storedBytes: {
       add: (tenant, _kind, bytes) => void stored.set(tenant, bytesOf(tenant) + bytes),
       total: (tenant) => ({ bytes: bytesOf(tenant), firstExpiryMs: 90_000 }),

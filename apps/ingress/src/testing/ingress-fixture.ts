@@ -12,6 +12,7 @@ import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { createIngressApp } from "../ingress-app.js";
 import { IngressModule } from "../ingress.module.js";
 import { JobDesk } from "../jobs/job-desk.js";
+import { WebhookDesk } from "../webhooks/webhook-desk.js";
 import { defaultTuning, type IngressContext, type IngressTuning } from "../wiring/ingress-options.js";
 import { fakePorts, type FakePorts } from "./fake-ports.js";
 
@@ -65,6 +66,7 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
   await app.get(ExpertMonitor).start();
   await app.get(StorageAdmission).start();
   app.get(JobDesk).start();
+  await app.get(WebhookDesk).start();
   app.get(QueuePlaces).start();
   context.lifecycle.ready();
   return {
@@ -94,6 +96,7 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
       app.get(ExpertMonitor).stop();
       app.get(StorageAdmission).stop();
       app.get(JobDesk).stop();
+      await app.get(WebhookDesk).stop();
       app.get(QueuePlaces).stop();
       await app.close();
     },
@@ -144,6 +147,13 @@ function settings(experts: readonly string[], options: FixtureOptions): IngressS
         },
         defaultTenant: { weight: 1, ...(maxWaiting !== undefined && { maxWaiting }) },
         tenants: new Map(),
+      },
+      webhooks: {
+        allowPrivate: false,
+        allowHttp: false,
+        timeoutMs: 1_000,
+        firstRetryMs: 100,
+        maxAttempts: 3,
       },
       retention: { syncS: 600, jobsS: 86_400, deadS: 604_800 },
     },

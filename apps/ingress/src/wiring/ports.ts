@@ -1,14 +1,16 @@
 import type { ExpertDecision } from "@expert-router/classifier";
-import type { ChatMessage, RequestRecord, RouterStatus } from "@expert-router/contracts";
+import type { ChatMessage, RequestId, RequestRecord, RouterStatus } from "@expert-router/contracts";
 import type { ExplainedDecision } from "@expert-router/embedder";
 import type { ExpertQueue, WorkerRegistry } from "@expert-router/queue";
 import type {
+  IdempotencyKeys,
   OpenJobs,
   RedisDeadLetters,
   RedisStoredBytes,
   RequestStore,
   TokenFollower,
 } from "@expert-router/token-stream";
+import type { DeliveryQueue, WebhookRecords, WebhookSender } from "@expert-router/webhooks";
 import type { StoreMemory } from "./store-memory.js";
 import type { RequestOrigin } from "../routing/prompt-share.js";
 
@@ -24,16 +26,27 @@ export interface PromptRouter {
   status(): RouterStatus;
 }
 
+/** How receivers are told that jobs have ended. */
+export interface WebhookPorts {
+  readonly records: WebhookRecords;
+  readonly queue: DeliveryQueue;
+  readonly sender: Pick<WebhookSender, "send" | "close">;
+  /** Calls `listener` with the id of each request with a webhook whose log is closed from now on, if Redis can be heard. */
+  onEnded(listener: (id: RequestId) => void): Promise<void>;
+}
+
 /** Everything outside of this process that the ingress uses. */
 export interface IngressPorts {
   /**
    * Records a request and puts it on its expert's queue; durable once resolved. With a live channel, its tokens are
-   * published there.
+   * published there. A repeatable one that is there already is left as it is.
    */
   accept(record: RequestRecord, liveChannel?: string): Promise<void>;
   readonly store: RequestStore;
   readonly deadLetters: Pick<RedisDeadLetters, "count">;
+  readonly idempotencyKeys: IdempotencyKeys;
   readonly openJobs: OpenJobs;
+  readonly webhooks: WebhookPorts;
   /** What each tenant has stored. */
   readonly storedBytes: Pick<RedisStoredBytes, "add" | "total" | "count">;
   /** Memory of Redis: in use, its own bound (0: none), and that of its machine. */

@@ -1,4 +1,4 @@
-import { expertQueueName } from "@expert-router/contracts";
+import { expertQueueName, redisKeys, type RequestId } from "@expert-router/contracts";
 import { BullmqExpertQueue, bullmqQueueSettings, queuedJob, RedisWorkerRegistry } from "@expert-router/queue";
 import {
   awaitReady,
@@ -10,11 +10,13 @@ import {
 } from "@expert-router/redis";
 import {
   RedisDeadLetters,
+  RedisIdempotencyKeys,
   RedisOpenJobs,
   RedisRequestStore,
   RedisStoredBytes,
   RedisTokenFollower,
 } from "@expert-router/token-stream";
+import { BullmqDeliveryQueue, RedisWebhookRecords, WebhookSender } from "@expert-router/webhooks";
 import { BullModule, getQueueToken } from "@nestjs/bullmq";
 import { Module, type DynamicModule } from "@nestjs/common";
 import type { Queue } from "bullmq";
@@ -22,7 +24,7 @@ import type { Redis } from "ioredis";
 import { connectionOptions } from "./connection-options.js";
 import { INGRESS_PORTS } from "./injection-tokens.js";
 import type { IngressContext } from "./ingress-options.js";
-import type { IngressPorts, PromptRouter } from "./ports.js";
+import type { IngressPorts, PromptRouter, WebhookPorts } from "./ports.js";
 import { readStoreMemory } from "./store-memory.js";
 
 /** Time that Redis has to be reachable when the process starts. */
@@ -40,6 +42,7 @@ export class RedisPortsModule {
       connectRedis(redisUrl, { mode: "fail-fast", ...connectionOptions(context, purpose) });
     const queueRedis = connect("queues");
     const redis = connect("requests");
+    const deliveryRedis = connectRedis(redisUrl, { mode: "wait", ...connectionOptions(context, "webhooks") });
     const subscriber = connectSubscriber(redisUrl, connectionOptions(context, "tokens"));
     const names = experts.map((expert) => expertQueueName(expert.id));
     return {
@@ -61,7 +64,12 @@ export class RedisPortsModule {
               queue.on("error", () => undefined);
               return new BullmqExpertQueue(id, queue, queueRedis, system.scheduling);
             });
-            return redisPorts(context, router, queues, { redis, queueRedis, subscriber });
+            return redisPorts(context, router, queues, {
+              redis,
+              queueRedis,
+              deliveryRedis,
+              subscriber,
+            });
           },
         },
       ],
@@ -73,15 +81,18 @@ export class RedisPortsModule {
 interface Connections {
   readonly redis: RedisClient;
   readonly queueRedis: RedisClient;
+  readonly deliveryRedis: RedisClient;
   readonly subscriber: Redis;
 }
 
 function redisPorts(
-  { settings: { system }, ingressId }: IngressContext,
+  context: IngressContext,
   router: PromptRouter,
   experts: readonly BullmqExpertQueue[],
-  { redis, queueRedis, subscriber }: Connections,
+  connected: Connections,
 ): IngressPorts {
+  const { redis, queueRedis, deliveryRedis, subscriber } = connected;
+  const { system } = context.settings;
   const queues = new Map(experts.map((queue) => [queue.expert, queue]));
   const retention = { syncMs: system.retention.syncS * 1_000, jobsMs: system.retention.jobsS * 1_000 };
   const records = new RedisRequestStore(queueRedis, { retention });
@@ -93,16 +104,20 @@ function redisPorts(
       // One connection keeps the order of both, so the record is there before a worker can see the job. In a cluster
       // they go to different nodes.
       const created = records.create(record, liveChannel);
+      // Who was faster has put it on its queue.
+      if (record.repeatable === true && !(await created)) return;
       if (isCluster(queueRedis)) await created;
       const queued = queues.get(record.decision.expert)?.enqueue(queuedJob(record));
       await Promise.all([created, queued]);
     },
     store: new RedisRequestStore(redis, { retention }),
     deadLetters: new RedisDeadLetters(redis, { keptMs: system.retention.deadS * 1_000 }),
+    idempotencyKeys: new RedisIdempotencyKeys(redis),
     openJobs: new RedisOpenJobs(redis),
+    webhooks: webhookPorts(context, connected),
     storedBytes: new RedisStoredBytes(redis, retention),
     storeMemory: () => readStoreMemory(redis),
-    follower: new RedisTokenFollower(redis, subscriber, { ingressId }),
+    follower: new RedisTokenFollower(redis, subscriber, { ingressId: context.ingressId }),
     registry: new RedisWorkerRegistry(redis, {
       handBack: async (expert, workerId) => (await queues.get(expert)?.handBackJobsOf(workerId)) ?? 0,
     }),
@@ -116,7 +131,29 @@ function redisPorts(
       subscriber.status === "ready" &&
       (await Promise.all([redis.ping(), queueRedis.ping()])).every((answer) => answer === "PONG"),
     close: async () => {
-      for (const one of [redis, queueRedis, subscriber]) one.disconnect();
+      for (const one of [redis, queueRedis, deliveryRedis, subscriber]) one.disconnect();
+    },
+  };
+}
+
+function webhookPorts(
+  { settings: { system }, logger }: IngressContext,
+  { redis, queueRedis, deliveryRedis, subscriber }: Connections,
+): WebhookPorts {
+  return {
+    records: new RedisWebhookRecords(redis),
+    queue: new BullmqDeliveryQueue({
+      ...system.webhooks,
+      producer: queueRedis,
+      consumer: deliveryRedis,
+      onError: (error) => logger.debug({ err: error }, "the queue of webhooks failed"),
+    }),
+    sender: new WebhookSender(system.webhooks),
+    onEnded: async (listener) => {
+      subscriber.on("message", (channel: string, id: string) => {
+        if (channel === redisKeys.webhookChannel) listener(id as RequestId);
+      });
+      await subscriber.subscribe(redisKeys.webhookChannel);
     },
   };
 }

@@ -23,6 +23,7 @@ export const completed: Terminal = {
 };
 
 export interface LogFixture {
+  readonly url: string;
   readonly redis: RedisClient;
   onEveryServer(act: (server: Redis) => Promise<unknown>): Promise<void>;
   readonly store: RedisRequestStore;
@@ -48,6 +49,7 @@ export async function startLog(): Promise<LogFixture> {
   const followers: RedisTokenFollower[] = [];
   const connections: RedisClient[] = [redis];
   return {
+    url: server.url,
     redis,
     onEveryServer: async (act) => {
       await Promise.all((isCluster(redis) ? redis.nodes("master") : [redis]).map(act));

@@ -1,0 +1,105 @@
+import { type RequestId, type RequestState, type WebhookDelivery } from "@expert-router/contracts";
+import type { DeliveryAttempt, SendResult } from "@expert-router/webhooks";
+import { Inject, Injectable } from "@nestjs/common";
+import { repeat, type RepeatingTask } from "../experts/repeating-task.js";
+import { JobDesk } from "../jobs/job-desk.js";
+import { isFinal } from "../jobs/job-view.js";
+import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
+import type { IngressContext } from "../wiring/ingress-options.js";
+import type { IngressPorts } from "../wiring/ports.js";
+import { webhookEvent } from "./webhook-event.js";
+
+/** Requests looked at in one sweep, and the time between two looks at one. */
+const looksPerSweep = 200;
+const lookEveryMs = 30_000;
+/** Attempts that a client is shown, the last ones. */
+const maxTries = 10;
+
+/**
+ * Tells receivers that jobs have ended. The end of a request with a webhook is published by the script that closes its log;
+ * because nobody may be listening, all such requests are also looked at from time to time until they are queued for delivery.
+ * Any number of ingresses may queue one: it is queued once, and delivered by any of them.
+ */
+@Injectable()
+export class WebhookDesk {
+  private sweeping: RepeatingTask | undefined;
+
+  constructor(
+    @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
+    @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
+    @Inject(JobDesk) private readonly jobs: JobDesk,
+  ) {}
+
+  async start(): Promise<void> {
+    const { webhooks } = this.ports;
+    // While Redis is away others say so; who has ended meanwhile is looked at when it is back.
+    const hush = (error: unknown): void => this.context.logger.debug({ err: error }, "a webhook waits");
+    await webhooks.queue.start((attempt) => this.deliver(attempt));
+    await webhooks.onEnded((id) => void this.queueDelivery(id).catch(hush));
+    this.sweeping = repeat(this.context.tuning.lostSweepMs, () => this.sweep(Date.now()), hush);
+  }
+
+  async stop(): Promise<void> {
+    this.sweeping?.stop();
+    await this.ports.webhooks.sender.close();
+    await this.ports.webhooks.queue.stop();
+  }
+
+  /** Queues what has ended, forgets what is gone. */
+  async sweep(nowMs: number): Promise<void> {
+    const { records } = this.ports.webhooks;
+    const ids = await records.due(nowMs, looksPerSweep);
+    if (ids.length === 0) return;
+    // First, so that others look elsewhere meanwhile.
+    await records.lookAgain(ids, nowMs + lookEveryMs);
+    const states = await this.ports.store.readMany(ids);
+    await records.forget(ids.filter((_, i) => states[i] === undefined));
+    const ended = states.filter((state): state is RequestState => state !== undefined && isFinal(state));
+    await Promise.all(ended.map(({ id }) => this.queueDelivery(id)));
+  }
+
+  private async queueDelivery(id: RequestId): Promise<void> {
+    const { queue, records } = this.ports.webhooks;
+    await queue.enqueue(id);
+    await records.forget([id]);
+  }
+
+  private async deliver({ id, attempt, isLast }: DeliveryAttempt): Promise<"settled" | "again"> {
+    const { records, sender } = this.ports.webhooks;
+    const state = await this.ports.store.read(id as RequestId);
+    const target = await records.target(id as RequestId);
+    // Its retention is over, or it was deleted.
+    if (state === undefined || target === undefined) return "settled";
+    // Redis came back without its end; it will have another one.
+    if (!isFinal(state)) return "again";
+    const secret = target.secret ?? this.context.settings.webhookSecret;
+    const message = webhookEvent(await this.jobs.view(state));
+    const result: SendResult =
+      secret === undefined
+        ? { outcome: "refused", error: "there is no secret to sign with", durationMs: 0 }
+        : await sender.send({ url: target.url, secret, ...message });
+    this.context.metrics.webhookAttempts.inc({ outcome: result.outcome });
+    const again = result.outcome === "failed" && !isLast;
+    await records.note(state.id, noted(state.delivery, result, { attempt, again }));
+    if (result.outcome !== "delivered" && !again)
+      this.context.logger.warn(
+        { requestId: id, attempt, outcome: result.outcome, status: result.status },
+        "a webhook was given up",
+      );
+    return again ? "again" : "settled";
+  }
+}
+
+function noted(
+  before: WebhookDelivery | undefined,
+  { outcome, status, error, durationMs }: SendResult,
+  { attempt, again }: { readonly attempt: number; readonly again: boolean },
+): WebhookDelivery {
+  const tried = { atMs: Date.now() - durationMs, status, error, durationMs };
+  return {
+    url: before?.url ?? "",
+    status: again ? "waiting" : outcome === "delivered" ? "delivered" : "failed",
+    attempts: attempt,
+    tries: [...(before?.tries ?? []), tried].slice(-maxTries),
+  };
+}

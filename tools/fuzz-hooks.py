@@ -1,0 +1,54 @@
+"""Makes what schemathesis sends to a running system reach further than its door: models and ids that exist."""
+
+import json
+import os
+import random
+import urllib.request
+
+import schemathesis
+
+URL = os.environ.get("FUZZ_URL", "http://127.0.0.1:3000")
+MESSAGES = [{"role": "user", "content": "Hello"}]
+created: dict[str, str] = {}
+
+
+def post(path: str, body: dict) -> str:
+    request = urllib.request.Request(
+        URL + path, json.dumps(body).encode(), {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)["id"]
+
+
+def id_of(path: str) -> str | None:
+    if path not in created:
+        if path == "jobs":
+            body = {"model": "auto", "messages": MESSAGES, "max_tokens": 5}
+            created[path] = post("/v1/jobs", {"endpoint": "/v1/chat/completions", "body": body})
+        else:
+            body = {"model": "auto", "input": "Hello", "background": True, "max_output_tokens": 5}
+            created[path] = post("/v1/responses", body)
+    return created[path]
+
+
+def routed(value: object) -> object:
+    """Half of the bodies name a model that exists, and ask for an answer that ends soon."""
+    if isinstance(value, dict) and isinstance(value.get("model"), str) and random.random() < 0.5:
+        limit = "max_output_tokens" if "input" in value else "max_tokens"
+        return {**value, "model": "auto", limit: 3}
+    return value
+
+
+@schemathesis.hook
+def map_body(context, body):
+    if isinstance(body, dict) and isinstance(body.get("body"), dict):
+        return {**body, "body": routed(body["body"])}
+    return routed(body)
+
+
+@schemathesis.hook
+def map_path_parameters(context, path_parameters):
+    parts = [*context.operation.path.split("/"), "", ""]
+    if path_parameters and parts[2] in ("jobs", "responses") and random.random() < 0.5:
+        return {**path_parameters, "id": id_of(parts[2])}
+    return path_parameters
