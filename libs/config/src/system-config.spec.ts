@@ -136,7 +136,7 @@ describe("loadSystemConfig", () => {
   tenants: [{ user: alice, weight: 3 }, { name: them, key_sha256: ${"A".repeat(64)}, max_running: 2 }]
 `;
     expect(load(valid).scheduling).toEqual({
-      headroom: 0.05,
+      headroom: 0.1,
       classes: {
         interactive: { minShare: 0, maxQueued: 10_000 },
         async: { minShare: 0.1, maxQueued: 100_000 },

@@ -52,7 +52,7 @@ const tenantShare = {
 /** `scheduling` */
 const schedulingSchema = z
   .strictObject({
-    headroom: z.number().min(0).max(0.9).default(0.05),
+    headroom: z.number().min(0).max(0.9).default(0.1),
     classes: z
       .strictObject({
         interactive: classSchema({ min_share: 0, max_queued: 10_000 }),

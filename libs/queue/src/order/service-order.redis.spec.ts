@@ -142,6 +142,7 @@ describe("classes", () => {
     await test.add(100, { priorityClass: "batch" });
     expect(await test.take(8, { room: 8, concurrency: 8 })).toHaveLength(8);
     await test.add(1, { priorityClass: "interactive" });
+    await redis.hset(test.key("order:state"), "interactive-load", 0.5);
     const taken = test.classesOf(await test.take(8, { room: 8, concurrency: 8 }));
     expect(taken).toEqual(["interactive", ...Array.from({ length: 5 }, () => "batch")]);
     expect(await test.take(2, { room: 2, concurrency: 8 })).toEqual([]);
@@ -149,10 +150,44 @@ describe("classes", () => {
     expect(await test.take(1, { room: 1, concurrency: 1 })).toHaveLength(1);
   });
 
+  it.each([
+    [0.05, 1],
+    [0.2, 2],
+    [0.4, 3],
+    [0.7, 7],
+    [0.9, 8],
+  ])("leave less where interactive work uses less: of %f of the places, %i", async (load, reserve) => {
+    const test = new OrderUnderTest(redis, policyOf({ headroom: 0.125 }));
+    await test.add(1, { priorityClass: "interactive" });
+    await test.take(1, { concurrency: 64 });
+    await test.add(100, { priorityClass: "batch" });
+    const state = test.key("order:state");
+    // Not smoothed anew meanwhile.
+    await redis.hset(state, "interactive-load", load, "checked-at", Date.now() + 60_000);
+    expect(await test.take(60, { room: 60, concurrency: 64 })).toHaveLength(60 - reserve);
+  });
+
+  it("follow how much interactive work runs", async () => {
+    const test = new OrderUnderTest(redis);
+    await test.add(6, { priorityClass: "interactive" });
+    const ids = await test.take(6, { room: 8, concurrency: 8 });
+    const load = async (): Promise<number> => {
+      await redis.hset(test.key("order:state"), "checked-at", 0);
+      await test.take(1, { room: 2, concurrency: 8 });
+      return Number(await redis.hget(test.key("order:state"), "interactive-load"));
+    };
+    for (let look = 0; look < 60; look++) await load();
+    expect(await load()).toBeGreaterThan(0.6);
+    await test.take(1, { ended: ids.map((id) => test.ended(id)) });
+    for (let look = 0; look < 60; look++) await load();
+    expect(await load()).toBeLessThan(0.1);
+  });
+
   it("with work that this worker holds back wake another that has room", async () => {
     const test = new OrderUnderTest(redis, policyOf({ headroom: 0.5 }));
     await test.add(1, { priorityClass: "interactive" });
     await test.take(1);
+    await redis.hset(test.key("order:state"), "interactive-load", 0.5);
     await test.take(4, { workerId: "wrk_b", concurrency: 4 });
     await test.add(1, { priorityClass: "batch" });
     await redis.del(test.key("marker"));

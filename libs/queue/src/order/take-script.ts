@@ -16,10 +16,13 @@ local jobs = {}
 local lookAgainMs = -1
 local function lookAgainIn(ms) if lookAgainMs < 0 or ms < lookAgainMs then lookAgainMs = ms end end
 
+-- While batch work takes every place above the reserve, interactive requests that use the share \`load\` of all places meet none that is free with
+-- about load ^ reserve: each that comes takes one, each job that ends gives one back. So many that it is one in ten, within the headroom.
 local function reserveOf(places)
   -- Nobody to keep places for.
   if now - get('interactive-at') > 60000 then return 0 end
-  return math.max(0, math.min(math.ceil(headroom * places), places - 1))
+  local load = math.min(0.99, math.max(0.01, get('interactive-load')))
+  return math.max(0, math.min(math.ceil(math.log(0.1) / math.log(load)), math.ceil(headroom * places), places - 1))
 end
 
 -- Workers whose last call is fresh; what they had room for then.
@@ -83,6 +86,7 @@ local function finish(id, runToken, tokens)
   local run = cmsgpack.unpack(packed)
   if run[1] ~= runToken then return end
   call('HDEL', runKey, id)
+  if run[3] == 'interactive' then set('interactive-running', math.max(0, get('interactive-running') - 1)) end
   leave(run[4])
   if tokens == -2 then return end
   if tokens >= 0 then
@@ -150,10 +154,14 @@ if now - get('checked-at') >= 250 then
       elseif now - run[8] >= 1000 then finish(page[2][i], run[1], -2) end
     end
   end
-  local workers = knownWorkers()
+  local workers, places = knownWorkers(), 0
   for i = 1, #workers, 2 do
-    if now - cmsgpack.unpack(workers[i + 1])[3] > 60000 then call('HDEL', order .. 'workers', workers[i]) end
+    local seen = cmsgpack.unpack(workers[i + 1])
+    if now - seen[3] > 60000 then call('HDEL', order .. 'workers', workers[i]) end
+    if now - seen[3] < 3000 then places = places + seen[2] end
   end
+  -- Smoothed over about 5 s.
+  if places > 0 then set('interactive-load', 0.95 * get('interactive-load') + 0.05 * get('interactive-running') / places) end
   for _, prefix in ipairs(call('ZRANGEBYSCORE', order .. 'prefix-ages', '-inf', now - 600000, 'LIMIT', 0, 20)) do
     call('ZREM', order .. 'prefix-ages', prefix)
     call('HDEL', order .. 'prefixes', prefix)
@@ -181,7 +189,10 @@ local function start(id, job, list)
   call('HSET', bull .. id, 'processedOn', now, 'priority', 0)
   call('HINCRBY', bull .. id, 'ats', 1)
   event('active', id)
-  if call('HEXISTS', runKey, id) == 0 then call('HINCRBY', runningKey, job.tenant, 1) end
+  if call('HEXISTS', runKey, id) == 0 then
+    call('HINCRBY', runningKey, job.tenant, 1)
+    if job.class == 'interactive' then add('interactive-running', 1) end
+  end
   call('HSET', runKey, id, cmsgpack.pack({token, list, job.class, job.tenant, job.tokens, job.weight, now}))
   if job.after then
     call('HSET', order .. 'prefixes', job.after, worker)
