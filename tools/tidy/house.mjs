@@ -28,7 +28,8 @@ export const allowedImports = {
   "libs/router-state": ["libs/contracts", "libs/redis"],
   "libs/token-stream": ["libs/contracts", "libs/redis"],
   "libs/engine": ["libs/contracts"],
-  "libs/batch": ["libs/contracts"],
+  "libs/file-store": [],
+  "libs/batch": ["libs/contracts", "libs/redis"],
   "libs/testing": ["libs/contracts", "libs/redis-server"],
   "apps/dashboard": ["libs/contracts"],
 };

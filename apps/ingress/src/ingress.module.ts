@@ -1,6 +1,11 @@
 import { Module, type DynamicModule, type Provider } from "@nestjs/common";
 import { APP_FILTER } from "@nestjs/core";
 import { OpenAnswers } from "./answers/open-answers.js";
+import { BatchDesk } from "./batches/batch-desk.js";
+import { BatchWatch } from "./batches/batch-watch.js";
+import { BatchesController } from "./batches/batches.controller.js";
+import { LineRequests } from "./batches/line-requests.js";
+import { OpenBatches } from "./batches/open-batches.js";
 import { CompletionsController } from "./completions/completions.controller.js";
 import { ExpertChooser } from "./completions/expert-chooser.js";
 import { LostRequests } from "./completions/lost-requests.js";
@@ -8,6 +13,8 @@ import { RequestIntake } from "./completions/request-intake.js";
 import { StorageAdmission } from "./completions/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { ExpertsController } from "./experts/experts.controller.js";
+import { FileDesk } from "./files/file-desk.js";
+import { FilesController } from "./files/files.controller.js";
 import { ErrorFilter } from "./http/error-filter.js";
 import { JobDesk } from "./jobs/job-desk.js";
 import { LostJobs } from "./jobs/lost-jobs.js";
@@ -39,6 +46,8 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
     controllers: [
       CompletionsController,
       JobsController,
+      FilesController,
+      BatchesController,
       ModelsController,
       ExpertsController,
       OperationsController,
@@ -54,6 +63,11 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       LostRequests,
       LostJobs,
       JobDesk,
+      OpenBatches,
+      FileDesk,
+      BatchDesk,
+      LineRequests,
+      BatchWatch,
       ...more,
     ],
   };

@@ -5,6 +5,7 @@ import { Lifecycle, type LifecycleOptions } from "@expert-router/lifecycle";
 import { createLogger, createMetrics, type Logger } from "@expert-router/telemetry";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { OpenAnswers } from "./answers/open-answers.js";
+import { BatchWatch } from "./batches/batch-watch.js";
 import { StorageAdmission } from "./completions/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { createIngressApp } from "./ingress-app.js";
@@ -42,6 +43,7 @@ export async function runIngress(settings: IngressSettings): Promise<RunningIngr
   await app.get(ExpertMonitor).start();
   await app.get(StorageAdmission).start();
   app.get(JobDesk).start();
+  app.get(BatchWatch).start();
   context.lifecycle.addReadinessCheck("redis", () => ports.redisAnswers());
   addDrainSteps(context, app, ports, life);
   await app.listen(settings.port, settings.host);
@@ -64,6 +66,7 @@ function addDrainSteps(
   lifecycle.onDrain("end open answers", (signal) =>
     app.get(OpenAnswers).drain(settings.drainTimeoutMs * streamsShareOfDrain, signal),
   );
+  lifecycle.onDrain("leave batches to others", () => app.get(BatchWatch).stop());
   lifecycle.onDrain("stop watching", async () => {
     app.get(ExpertMonitor).stop();
     app.get(StorageAdmission).stop();

@@ -24,9 +24,14 @@ export const errorTable = {
   not_found: { ...invalid, status: 404 },
   model_not_found: { ...invalid, status: 404 },
   job_not_found: { ...invalid, status: 404 },
+  file_not_found: { ...invalid, status: 404 },
+  batch_not_found: { ...invalid, status: 404 },
   method_not_allowed: { ...invalid, status: 405 },
   job_already_finished: { ...invalid, status: 409 },
+  batch_already_finished: { ...invalid, status: 409 },
+  file_in_use: { ...invalid, status: 409 },
   request_too_large: { ...invalid, status: 413 },
+  file_too_large: { ...invalid, status: 413 },
   unsupported_media_type: { ...invalid, status: 415 },
   engine_rejected: invalid,
   queue_full: { status: 429, type: "rate_limit_error", retryable: true, sheddable: true },
@@ -46,6 +51,7 @@ export const errorTable = {
   deadline_exceeded: { status: 504, type: "timeout_error", retryable: false, sheddable: true },
   store_full: { ...unavailable, sheddable: true },
   redis_unavailable: unavailable,
+  file_store_unavailable: unavailable,
   shutting_down: unavailable,
 } as const satisfies Record<string, ErrorDefinition>;
 

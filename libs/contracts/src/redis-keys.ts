@@ -1,4 +1,4 @@
-import type { RequestId } from "./ids.js";
+import type { BatchId, RequestId } from "./ids.js";
 
 /**
  * Every Redis name of the system. Braces are Redis Cluster hash tags: the keys of one request share a slot,
@@ -13,6 +13,8 @@ export const redisKeys = {
   jobIndex: (tenant: string): string => `er:jobs:${tenant}`,
   /** Sorted set job id → Unix time in ms at which somebody looks whether its queue entry was lost, of one expert. */
   openJobs: (expert: string): string => `er:{jobs-${expert}}:open`,
+  /** Who runs a batch, and how far it is (JSON); expires unless renewed. */
+  batchLease: (id: BatchId): string => `er:{${id}}:lease`,
   /** Hash expiry (Unix time in ms) → bytes that one tenant stored until then, about. */
   tenantBytes: (tenant: string): string => `er:{bytes-${tenant}}:stored`,
   /** Hash worker id → its last report (JSON), of one expert. */

@@ -13,6 +13,7 @@ export { RedisTokenPublisher, type PublisherOptions } from "./redis-token-publis
 export { LogWriteFailed } from "./token-log.js";
 export type {
   AttemptWriter,
+  FollowOptions,
   Following,
   OpenJobs,
   OpenedAttempt,

@@ -4,12 +4,13 @@ import {
   type RequestId,
   type RequestRecord,
   type RequestState,
+  type RequestStatus,
   type Terminal,
 } from "@expert-router/contracts";
 import { isCluster, type RedisClient } from "@expert-router/redis";
 import { encodeTime } from "ulid";
 import { fromRequestHash, stateFields, toRequestHash } from "./request-hash.js";
-import { closeScript, recreateScript } from "./scripts.js";
+import { closeScript, createOnceScript, recreateScript } from "./scripts.js";
 import type { RequestStore } from "./token-log.js";
 
 /** How long finished requests are kept, in ms. */
@@ -21,7 +22,7 @@ export interface Retention {
 /** Time after its creation at which somebody looks for the first time whether a job was lost by the queue. */
 const firstLookMs = 10_000;
 /** A request that never reaches its end is forgotten this long after its deadline, or after its creation. */
-const unfinishedTtlMs = { sync: 86_400_000, job: 8 * 86_400_000 } as const;
+const unfinishedTtlMs = { sync: 86_400_000, job: 8 * 86_400_000, batch: 86_400_000 } as const;
 
 /** {@link RequestStore} in Redis. */
 export class RedisRequestStore implements RequestStore {
@@ -35,7 +36,7 @@ export class RedisRequestStore implements RequestStore {
     liveChannel?: string,
     { afterEpoch = 0 }: { readonly afterEpoch?: number | undefined } = {},
   ): Promise<void> {
-    const ttlMs = Math.max(0, (record.deadlineAtMs ?? 0) - record.createdAtMs) + unfinishedTtlMs[record.kind];
+    const ttlMs = unfinishedKeptMs(record);
     // Written at once and in this order; a pipeline would copy every script that hangs on the connection.
     const key = redisKeys.meta(record.id);
     const writes: Promise<unknown>[] = [];
@@ -67,6 +68,17 @@ export class RedisRequestStore implements RequestStore {
       );
     }
     await Promise.all(writes);
+  }
+
+  async createOnce(record: RequestRecord, liveChannel: string): Promise<RequestStatus | "created"> {
+    const args = [unfinishedKeptMs(record), ...Object.entries(toRequestHash(record, liveChannel)).flat()];
+    return (await createOnceScript.run(this.redis, [redisKeys.meta(record.id)], args)) as
+      | RequestStatus
+      | "created";
+  }
+
+  async forget(ids: readonly RequestId[]): Promise<void> {
+    await Promise.all(ids.map((id) => this.redis.unlink(redisKeys.meta(id), redisKeys.log(id))));
   }
 
   async read(id: RequestId): Promise<RequestState | undefined> {
@@ -116,6 +128,11 @@ export class RedisRequestStore implements RequestStore {
   private now(): number {
     return (this.options.now ?? Date.now)();
   }
+}
+
+/** How long a request is kept that never reaches its end. */
+function unfinishedKeptMs({ kind, createdAtMs, deadlineAtMs = 0 }: RequestRecord): number {
+  return Math.max(0, deadlineAtMs - createdAtMs) + unfinishedTtlMs[kind];
 }
 
 /** The last deltas of an attempt, written together with its terminal entry. */

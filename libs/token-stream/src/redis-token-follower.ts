@@ -3,7 +3,6 @@ import {
   formatPosition,
   redisKeys,
   type ControlMessage,
-  type Position,
   type RequestId,
 } from "@expert-router/contracts";
 import type { RedisClient } from "@expert-router/redis";
@@ -13,7 +12,7 @@ import { frameRequestId, parseLiveFrame } from "./live-frames.js";
 import { parseLogEntry } from "./log-entries.js";
 import { RedisFollowerRegistry } from "./redis-follower-registry.js";
 import { watchScript } from "./scripts.js";
-import type { Following, TokenFollower, TokenSink } from "./token-log.js";
+import type { FollowOptions, Following, TokenFollower, TokenSink } from "./token-log.js";
 
 /** Settings of a {@link RedisTokenFollower}. */
 export interface FollowerOptions {
@@ -84,11 +83,7 @@ export class RedisTokenFollower implements TokenFollower {
     this.sweeper.unref();
   }
 
-  follow(
-    id: RequestId,
-    sink: TokenSink,
-    options: { after?: Position | undefined; owner?: boolean | undefined } = {},
-  ): Following {
+  follow(id: RequestId, sink: TokenSink, options: FollowOptions = {}): Following {
     const follower: Follower = {
       id,
       sink,
@@ -102,7 +97,7 @@ export class RedisTokenFollower implements TokenFollower {
     const others = this.followers.get(id);
     if (others === undefined) this.followers.set(id, new Set([follower]));
     else others.add(follower);
-    if (options.owner !== true) void this.attach(follower);
+    if (options.owner !== true) void this.attach(follower, options.restartable !== true);
     return {
       get at() {
         return follower.state.at;
@@ -159,9 +154,10 @@ export class RedisTokenFollower implements TokenFollower {
   }
 
   /** Makes the workers publish here too, then reads what there is already. */
-  private async attach(follower: Follower): Promise<void> {
+  private async attach(follower: Follower, exposes: boolean): Promise<void> {
     try {
-      const found = await watchScript.run(this.redis, [redisKeys.meta(follower.id)], [this.channel]);
+      const args = [this.channel, exposes ? "1" : "0"];
+      const found = await watchScript.run(this.redis, [redisKeys.meta(follower.id)], args);
       if (follower.mode === "stopped") return;
       if (found === null) {
         this.failWith(
@@ -176,7 +172,7 @@ export class RedisTokenFollower implements TokenFollower {
       await this.redis.publish(redisKeys.controlChannel(expert), JSON.stringify(message));
       this.read(follower);
     } catch (error) {
-      this.retryLater(follower, error, () => void this.attach(follower));
+      this.retryLater(follower, error, () => void this.attach(follower, exposes));
     }
   }
 

@@ -152,7 +152,7 @@ redis.call('HSET', meta, 'status', ARGV[2], 'finishedAtMs', ARGV[4])
 if ARGV[13] == '' then redis.call('HDEL', meta, 'body') end
 if ARGV[11] ~= '' then redis.call('HSET', meta, 'usage', ARGV[11]) end
 if ARGV[12] ~= '' then redis.call('HSET', meta, 'error', ARGV[12]) end
-local retention = fields[2] == 'job' and ARGV[6] or ARGV[5]
+local retention = fields[2] == 'sync' and ARGV[5] or ARGV[6]
 if ARGV[13] ~= '' and tonumber(ARGV[13]) > tonumber(retention) then retention = ARGV[13] end
 redis.call('PEXPIRE', meta, retention)
 redis.call('PEXPIRE', log, retention)
@@ -173,6 +173,18 @@ redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return 1
 `);
 
+/**
+ * Writes a record unless it is there. KEYS: meta. ARGV: ms that it is kept, then fields and values in turn. Answers its status,
+ * or 'created'.
+ */
+export const createOnceScript = new LuaScript(`
+local status = redis.call('HGET', KEYS[1], 'status')
+if status then return status end
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return 'created'
+`);
+
 /** Notes how an attempt left a request; a record that is gone stays gone. KEYS: meta. ARGV: '1' if it does not count, '1' if nothing can go on behind it. */
 export const releaseScript = new LuaScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -185,14 +197,14 @@ return 1
 `);
 
 /**
- * Registers a follower. ARGV: its live channel. KEYS: meta only. From now on the request is exposed: no attempt
- * may void what an earlier one wrote. Answers `{status, expert, first epoch that counts}` or nil if gone.
+ * Registers a follower. ARGV: its live channel, '1' if the request is exposed from now on: no attempt
+ * may void what an earlier one wrote. KEYS: meta only. Answers `{status, expert, first epoch that counts}` or nil if gone.
  */
 export const watchScript = new LuaScript(`
 local meta = KEYS[1]
 local fields = redis.call('HMGET', meta, 'status', 'expert', 'base', 'live')
 if not fields[1] then return false end
-redis.call('HSET', meta, 'exposed', '1')
+if ARGV[2] == '1' then redis.call('HSET', meta, 'exposed', '1') end
 local live = fields[4] or ''
 if not string.find(' ' .. live .. ' ', ' ' .. ARGV[1] .. ' ', 1, true) then
   redis.call('HSET', meta, 'live', live == '' and ARGV[1] or live .. ' ' .. ARGV[1])

@@ -21,7 +21,8 @@ export class ErrorFilter implements ExceptionFilter {
     if (error.code === "internal_error") {
       this.context.logger.error({ requestId: request.id, err: thrown }, "a request failed unexpectedly");
     }
-    if (error.code === "request_too_large") await discardBody(request.raw);
+    // An upload may be refused for any reason while it still comes.
+    if (error.definition.status < 500) await discardBody(request.raw);
     if (reply.sent) return void reply.raw.destroy();
     const retryAfter = retryAfterS(error);
     if (retryAfter !== undefined) reply.header("retry-after", retryAfter);

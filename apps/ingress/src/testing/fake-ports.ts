@@ -1,4 +1,8 @@
 /** Ports in memory: a token log that tests write by hand, and a queue that only remembers. */
+import type { BatchLeases, BatchProgress } from "@expert-router/batch";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   comparePositions,
   startPosition,
@@ -7,6 +11,7 @@ import {
   type RequestId,
   type RequestRecord,
   type RequestState,
+  type RequestStatus,
   type Terminal,
   type WorkerReport,
 } from "@expert-router/contracts";
@@ -19,6 +24,7 @@ import {
   type QueuePlace,
   type WorkerRegistry,
 } from "@expert-router/queue";
+import { FileSystemStore } from "@expert-router/file-store";
 import type { Following, RequestStore, TokenFollower, TokenSink } from "@expert-router/token-stream";
 import type { IngressPorts, PromptRouter } from "../wiring/ports.js";
 
@@ -46,6 +52,17 @@ export class FakeLogs implements RequestStore, TokenFollower {
   async create(record: RequestRecord): Promise<void> {
     this.check();
     this.states.set(record.id, { ...record, status: "queued", attempts: 0 });
+  }
+
+  async createOnce(record: RequestRecord): Promise<RequestStatus | "created"> {
+    const there = await this.read(record.id);
+    if (there !== undefined) return there.status;
+    await this.create(record);
+    return "created";
+  }
+
+  async forget(ids: readonly RequestId[]): Promise<void> {
+    for (const id of ids) this.states.delete(id);
   }
 
   async read(id: RequestId): Promise<RequestState | undefined> {
@@ -305,6 +322,7 @@ export function fakePorts(experts: readonly string[]): FakePorts {
   const bytesOf = (tenant: string): number => stored.get(tenant) ?? 0;
   const memory = { usedBytes: 1, maxBytes: 0, machineBytes: 1_000 };
   const queues = new Map(experts.map((id) => [id, new FakeQueue(id)]));
+  const folder = mkdtempSync(join(tmpdir(), "expert-router-ingress-"));
   return {
     logs,
     accept: async (record) => {
@@ -323,11 +341,29 @@ export function fakePorts(experts: readonly string[]): FakePorts {
     storeMemory: async () => memory,
     memory,
     connections: 1,
+    files: new FileSystemStore(folder),
+    batchLeases: fakeLeases(),
     follower: logs,
     registry: new FakeRegistry(),
     queues,
     router,
     redisAnswers: async () => !logs.away,
-    close: async () => undefined,
+    close: async () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+function fakeLeases(): BatchLeases {
+  const held = new Map<string, { holder: string; progress?: BatchProgress | undefined }>();
+  return {
+    hold: async (id, holder, progress) => {
+      const lease = held.get(id);
+      if (lease !== undefined && lease.holder !== holder) return false;
+      held.set(id, { holder, progress: progress ?? lease?.progress });
+      return true;
+    },
+    release: async (id, holder) => {
+      if (held.get(id)?.holder === holder) held.delete(id);
+    },
+    progress: async (id) => held.get(id)?.progress,
   };
 }

@@ -6,6 +6,7 @@ import { Lifecycle } from "@expert-router/lifecycle";
 import { createLogger, createMetrics } from "@expert-router/telemetry";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { OpenAnswers } from "../answers/open-answers.js";
+import { BatchWatch } from "../batches/batch-watch.js";
 import { StorageAdmission } from "../completions/storage-admission.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { createIngressApp } from "../ingress-app.js";
@@ -59,6 +60,7 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
   await app.get(ExpertMonitor).start();
   await app.get(StorageAdmission).start();
   app.get(JobDesk).start();
+  app.get(BatchWatch).start();
   context.lifecycle.ready();
   return {
     app,
@@ -84,10 +86,12 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
       }
     },
     close: async () => {
+      await app.get(BatchWatch).stop();
       app.get(ExpertMonitor).stop();
       app.get(StorageAdmission).stop();
       app.get(JobDesk).stop();
       await app.close();
+      await ports.close();
     },
   };
 }
@@ -110,6 +114,7 @@ function settings(
     redisUrl: "redis://127.0.0.1:1",
     apiKeys,
     dataDir: "/nonexistent",
+    files: { kind: "file-system", folder: "/nonexistent/files" },
     logLevel: "debug",
     drainTimeoutMs: 9_000,
     system: {
@@ -135,6 +140,7 @@ function settings(
         defaultTenant: { weight: 1 },
         tenants: new Map(),
       },
+      files: {},
       retention: { syncS: 600, jobsS: 86_400, deadS: 604_800 },
     },
   };

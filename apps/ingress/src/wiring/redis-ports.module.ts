@@ -1,4 +1,6 @@
+import { RedisBatchLeases } from "@expert-router/batch";
 import { expertQueueName } from "@expert-router/contracts";
+import { openFileStore, type FileStore } from "@expert-router/file-store";
 import { BullmqExpertQueue, bullmqQueueSettings, queuedJob, RedisWorkerRegistry } from "@expert-router/queue";
 import {
   awaitReady,
@@ -27,6 +29,8 @@ import { readStoreMemory } from "./store-memory.js";
 
 /** Time that Redis has to be reachable when the process starts. */
 const redisReadyTimeoutMs = 30_000;
+/** Without a word for so long, the process that runs a batch is taken for dead. */
+const batchLeaseMs = 5_000;
 
 /** The ports on Redis and BullMQ. */
 @Module({})
@@ -61,7 +65,8 @@ export class RedisPortsModule {
               queue.on("error", () => undefined);
               return new BullmqExpertQueue(id, queue, queueRedis);
             });
-            return redisPorts(context, router, queues, { redis, queueRedis, subscriber });
+            const files = await openFileStore(context.settings.files);
+            return redisPorts(context, router, queues, files, { redis, queueRedis, subscriber });
           },
         },
       ],
@@ -80,6 +85,7 @@ function redisPorts(
   { settings: { system }, ingressId }: IngressContext,
   router: PromptRouter,
   experts: readonly BullmqExpertQueue[],
+  files: FileStore,
   { redis, queueRedis, subscriber }: Connections,
 ): IngressPorts {
   const queues = new Map(experts.map((queue) => [queue.expert, queue]));
@@ -102,6 +108,8 @@ function redisPorts(
     openJobs: new RedisOpenJobs(redis),
     storedBytes: new RedisStoredBytes(redis, retention),
     storeMemory: () => readStoreMemory(redis),
+    files,
+    batchLeases: new RedisBatchLeases(redis, batchLeaseMs),
     follower: new RedisTokenFollower(redis, subscriber, { ingressId }),
     registry: new RedisWorkerRegistry(redis, {
       handBack: async (expert, workerId) => (await queues.get(expert)?.handBackJobsOf(workerId)) ?? 0,
@@ -117,6 +125,7 @@ function redisPorts(
       (await Promise.all([redis.ping(), queueRedis.ping()])).every((answer) => answer === "PONG"),
     close: async () => {
       for (const one of [redis, queueRedis, subscriber]) one.disconnect();
+      files.close();
     },
   };
 }
