@@ -23,8 +23,8 @@ afterAll(() => system?.stop());
 
 const endpoint = "/v1/chat/completions";
 
-function line(customId: string, content: string, body: Record<string, unknown> = {}): string {
-  const messages = [{ role: "user", content }];
+function line(customId: string, prompt: string, body: Record<string, unknown> = {}): string {
+  const messages = [{ role: "user", content: prompt }];
   return JSON.stringify({
     custom_id: customId,
     method: "POST",

@@ -53,7 +53,8 @@ class LineReader {
 
   private add(part: Uint8Array): void {
     this.pending += part.length;
-    if (this.pending > maxLineBytes + 1) {
+    // Its end and the mark may still come off.
+    if (this.pending > maxLineBytes + 4) {
       this.tooLong = true;
       this.pieces = [];
     } else if (part.length > 0) {
@@ -71,6 +72,7 @@ class LineReader {
     if (tooLong) return { line, bytes: undefined };
     if (line === 1 && byteOrderMark.equals(bytes.subarray(0, 3))) bytes = bytes.subarray(3);
     if (bytes.at(-1) === carriageReturn) bytes = bytes.subarray(0, -1);
+    if (bytes.length > maxLineBytes) return { line, bytes: undefined };
     return isBlank(bytes) ? undefined : { line, bytes };
   }
 }

@@ -64,7 +64,7 @@ export class BatchArchive {
   async ids(tenant: string): Promise<BatchId[]> {
     const ids: BatchId[] = [];
     for await (const name of this.store.list(`batches/${tenant}`)) if (isBatchId(name)) ids.push(name);
-    return ids.reverse();
+    return ids.toReversed();
   }
 
   /** Notes that somebody wants it to end; the first note stays. */
@@ -117,7 +117,7 @@ export class BatchArchive {
     const numbers: number[] = [];
     for await (const name of this.store.list(`${folder(tenant, id)}/chunks`)) numbers.push(Number(name));
     // The last ones first: what a crash leaves is a beginning.
-    for (const number of numbers.reverse()) await this.store.delete(chunkKey(tenant, id, number));
+    for (const number of numbers.toReversed()) await this.store.delete(chunkKey(tenant, id, number));
     await this.store.delete(`${folder(tenant, id)}/cancel`);
   }
 

@@ -62,10 +62,10 @@ export class LineWindow implements LineListener {
 
   /** Puts lines on their queues, unless a process before this one did, and follows them. Rejects while Redis is away. */
   async submit(lines: readonly LineToRun[]): Promise<void> {
-    const sinks = lines.map(({ line: { body: _, ...line }, record }) => {
-      const sink = new LineSink(record, line, this.batchId, this);
+    const sinks = lines.map(({ line: { line, customId, bytes }, record }) => {
+      const sink = new LineSink(record, { line, customId, bytes }, this.batchId, this);
       this.sinks.set(record.id, sink);
-      this.bytes += line.bytes;
+      this.bytes += bytes;
       return sink;
     });
     await this.start(sinks);
@@ -142,7 +142,7 @@ export class LineWindow implements LineListener {
     const { store, queues } = this.parts.ports;
     // In this order: a worker closes the log before it takes the job off the queue.
     const queued = await Promise.all(
-      sinks.map(({ record }) => queues.get(record.decision.expert)?.has(record.id)),
+      sinks.map(async ({ record }) => queues.get(record.decision.expert)?.has(record.id)),
     );
     const states = await store.readMany(sinks.map(({ record }) => record.id));
     const gone: LineSink[] = [];

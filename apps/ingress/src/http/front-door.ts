@@ -48,7 +48,7 @@ export function installFrontDoor(fastify: FastifyInstance, context: IngressConte
     }
   });
   fastify.addHook("preParsing", (request, _reply, _payload, done) => {
-    if (request.routeOptions.url !== uploadRoute) endLateBody(request.raw);
+    if (!isUpload(request)) endLateBody(request.raw);
     done();
   });
   fastify.addHook("onResponse", (request, reply, done) => {
@@ -59,6 +59,11 @@ export function installFrontDoor(fastify: FastifyInstance, context: IngressConte
   });
   installJsonParser(fastify);
   installFormParser(fastify);
+}
+
+/** Whether the route reads the body itself, piece by piece. */
+export function isUpload(request: FastifyRequest): boolean {
+  return request.method === "POST" && request.routeOptions.url === uploadRoute;
 }
 
 /** Cuts off a client that does not finish its body in time. */
@@ -72,7 +77,7 @@ function endLateBody(request: IncomingMessage): void {
 /** Leaves the form of an upload to its route, which reads it piece by piece; no other route takes one. */
 function installFormParser(fastify: FastifyInstance): void {
   fastify.addContentTypeParser("multipart/form-data", (request, _payload, done) => {
-    if (request.routeOptions.url === uploadRoute && request.method === "POST") return done(null, undefined);
+    if (isUpload(request)) return done(null, undefined);
     done(toCodedError({ statusCode: 415 }), undefined);
   });
 }

@@ -56,12 +56,13 @@ function conditionalWrites() {
   return async (ctx: KoaContext, next: () => Promise<void>): Promise<void> => {
     if (ctx.method !== "PUT" || ctx.get("if-none-match") !== "*") return next();
     const [, bucket = "", ...key] = decodeURIComponent(ctx.path).split("/");
-    const turn = last.then(async () => {
+    const write = async (): Promise<void> => {
       if (!(await ctx.store.existsObject(bucket, key.join("/")))) return next();
       ctx.status = 412;
       ctx.type = "application/xml";
       ctx.body = "<Error><Code>PreconditionFailed</Code><Message>It exists.</Message></Error>";
-    });
+    };
+    const turn = last.then(write);
     last = turn.catch(() => undefined);
     await turn;
   };
