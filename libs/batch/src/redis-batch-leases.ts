@@ -13,25 +13,27 @@ export interface BatchLeases {
   hold(id: BatchId, holder: string, progress?: BatchProgress): Promise<boolean>;
   /** Lets another process take it at once. */
   release(id: BatchId, holder: string): Promise<void>;
-  /** What the holder told last; undefined where nobody holds it. */
+  /** What a holder told last; undefined where none did. */
   progress(id: BatchId): Promise<BatchProgress | undefined>;
 }
 
-/** KEYS: lease. ARGV: holder, progress JSON, ms that it holds. */
+/** KEYS: lease, progress. ARGV: holder, progress JSON, ms that it holds, ms that progress is kept. */
 const holdScript = new LuaScript(`
-local holder = redis.call('HGET', KEYS[1], 'holder')
+local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'holder', ARGV[1])
-if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'progress', ARGV[2]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+if ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[4]) end
 return 1
 `);
 
 /** KEYS: lease. ARGV: holder. */
 const releaseScript = new LuaScript(`
-if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 0 end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 `);
+
+/** Longer than a batch runs. */
+const progressKeptMs = 2 * 86_400_000;
 
 /** {@link BatchLeases} in Redis. */
 export class RedisBatchLeases implements BatchLeases {
@@ -42,8 +44,14 @@ export class RedisBatchLeases implements BatchLeases {
   ) {}
 
   async hold(id: BatchId, holder: string, progress?: BatchProgress): Promise<boolean> {
-    const args = [holder, progress === undefined ? "" : JSON.stringify(progress), this.leaseMs];
-    return (await holdScript.run(this.redis, [redisKeys.batchLease(id)], args)) === 1;
+    const keys = [redisKeys.batchLease(id), redisKeys.batchProgress(id)];
+    const args = [
+      holder,
+      progress === undefined ? "" : JSON.stringify(progress),
+      this.leaseMs,
+      progressKeptMs,
+    ];
+    return (await holdScript.run(this.redis, keys, args)) === 1;
   }
 
   async release(id: BatchId, holder: string): Promise<void> {
@@ -51,7 +59,7 @@ export class RedisBatchLeases implements BatchLeases {
   }
 
   async progress(id: BatchId): Promise<BatchProgress | undefined> {
-    const json = await this.redis.hget(redisKeys.batchLease(id), "progress");
+    const json = await this.redis.get(redisKeys.batchProgress(id));
     return json === null ? undefined : (JSON.parse(json) as BatchProgress);
   }
 }

@@ -13,8 +13,10 @@ export const redisKeys = {
   jobIndex: (tenant: string): string => `er:jobs:${tenant}`,
   /** Sorted set job id → Unix time in ms at which somebody looks whether its queue entry was lost, of one expert. */
   openJobs: (expert: string): string => `er:{jobs-${expert}}:open`,
-  /** Who runs a batch, and how far it is (JSON); expires unless renewed. */
+  /** Who runs a batch; expires unless renewed. */
   batchLease: (id: BatchId): string => `er:{${id}}:lease`,
+  /** How far a batch is (JSON). */
+  batchProgress: (id: BatchId): string => `er:{${id}}:progress`,
   /** Hash expiry (Unix time in ms) → bytes that one tenant stored until then, about. */
   tenantBytes: (tenant: string): string => `er:{bytes-${tenant}}:stored`,
   /** Hash worker id → its last report (JSON), of one expert. */

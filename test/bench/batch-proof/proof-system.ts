@@ -9,6 +9,7 @@ const domains = [
   ["medicine", "law", "finance", "support"],
   ["creative", "summarization"],
 ];
+const profiler = new URL("cpu-profile.mjs", import.meta.url).href;
 /** A clock tick of /proc, which Linux fixes at this for programs. */
 const tickMs = 10;
 
@@ -24,6 +25,7 @@ export class ProofSystem {
   private constructor(
     private readonly system: TestSystem,
     private readonly ports: { ingress: string; engines: ReadonlyMap<string, number> },
+    private readonly profiled: boolean,
   ) {}
 
   static async start({ experts, concurrency, profile }: BatchProof): Promise<ProofSystem> {
@@ -37,10 +39,12 @@ export class ProofSystem {
       timeToFirstTokenMs: 0,
       interTokenLatencyMs: 0,
       engine: { concurrency },
-      ...(profile !== undefined && { env: { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile}` } }),
+      ...(profile !== undefined && {
+        env: { NODE_OPTIONS: `--import=${profiler}`, CPU_PROFILE_DIR: profile },
+      }),
     });
     const engines = new Map([...system.engines].map(([id, { url }]) => [id, Number(new URL(url).port)]));
-    return new ProofSystem(system, { ingress: new URL(system.url).port, engines });
+    return new ProofSystem(system, { ingress: new URL(system.url).port, engines }, profile !== undefined);
   }
 
   get url(): string {
@@ -108,8 +112,14 @@ export class ProofSystem {
     await this.system.startIngress({ PORT: this.ports.ingress });
   }
 
-  stop(): Promise<void> {
-    return this.system.stop();
+  async stop(): Promise<void> {
+    if (this.profiled) {
+      // Killed, they would leave no profile.
+      const children = [...this.system.ingresses, ...this.system.workers].map(({ process }) => process);
+      for (const child of children) child.kill("SIGTERM");
+      await Promise.all(children.map((child) => child.exited()));
+    }
+    await this.system.stop();
   }
 
   private processes(): [string, number][] {
