@@ -56,6 +56,19 @@ export class ProofSystem {
     return residentMb(this.system.ingresses.at(-1)!.process.pid);
   }
 
+  /** What the ingress's memory is made of. */
+  async memoryLine(): Promise<string> {
+    const answer = await fetch(`${this.url}/metrics`).catch(() => undefined);
+    const page = (await answer?.text()) ?? "";
+    const mb = (name: string): string => {
+      const value = new RegExp(`^\\S*${name}\\S* (\\S+)`, "m").exec(page)?.[1];
+      return `${name} ${(Number(value ?? 0) / 1_048_576).toFixed(0)}`;
+    };
+    return ["resident_memory_bytes", "heap_size_total", "heap_size_used", "external_memory"]
+      .map(mb)
+      .join(", ");
+  }
+
   /** Notes memory and CPU; to be called again and again. */
   measure(): void {
     this.ingressMaxMb = Math.max(this.ingressMaxMb, this.ingressMb());

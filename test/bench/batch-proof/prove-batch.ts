@@ -77,7 +77,8 @@ export async function proveBatch(proof: BatchProof, say: (line: string) => void)
       if (isEnded(batch)) break;
       if (performance.now() - said > 5_000) {
         said = performance.now();
-        say(`  ${batch?.status}: ${completed} lines, ${((said - startedAt) / 1_000).toFixed(0)} s`);
+        const seconds = ((said - startedAt) / 1_000).toFixed(0);
+        say(`  ${batch?.status}: ${completed} lines, ${seconds} s, ${await system.memoryLine()}`);
       }
       if (kills < proof.kills && completed >= ((kills + 1) * proof.lines) / (proof.kills + 1)) {
         kills += 1;

@@ -9,7 +9,7 @@ import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { validate } from "../http/request-validation.js";
 import { FileDesk } from "./file-desk.js";
-import { refuseLargeUpload } from "./upload.js";
+import { checkUpload } from "./upload.js";
 
 /** OpenAI's Files. */
 @Controller("v1/files")
@@ -19,7 +19,7 @@ export class FilesController {
   @Post()
   @HttpCode(200)
   upload(@Req() request: FastifyRequest): Promise<FileObject> {
-    refuseLargeUpload(request.headers["content-length"]);
+    checkUpload(request.raw);
     return this.desk.upload(request.tenant, request.raw);
   }
 

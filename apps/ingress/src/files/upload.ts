@@ -45,6 +45,7 @@ export async function receiveUpload(
     if (problem !== undefined || file !== undefined) return void stream.resume();
     const received = { filename: filename || "upload", size: 0 };
     file = received;
+    whole.onCutOff((error) => stream.destroy(error));
     storing = store(counted(stream, received));
     storing.catch(whole.giveUp);
   });
@@ -65,10 +66,14 @@ export async function receiveUpload(
   return { filename: file.filename.slice(0, maxFilenameLength), bytes: file.size, fields };
 }
 
-/** An upload that is too large by its own word. */
-export function refuseLargeUpload(contentLength: string | undefined): void {
+/** Refuses what is no form, and what is too large by its own word. @throws CodedError */
+export function checkUpload({ headers }: IncomingMessage): void {
+  if (headers["content-type"]?.startsWith("multipart/form-data") !== true) {
+    const message = "The request body must be sent as 'content-type: multipart/form-data'.";
+    throw new CodedError("unsupported_media_type", message);
+  }
   // The rest of the form is small.
-  if (Number(contentLength) > maxFileBytes + 65_536) throw fileTooLarge();
+  if (Number(headers["content-length"]) > maxFileBytes + 65_536) throw fileTooLarge();
 }
 
 function openForm(request: IncomingMessage): BusboyInstance {
@@ -95,7 +100,11 @@ function openForm(request: IncomingMessage): BusboyInstance {
 function finished(
   request: IncomingMessage,
   form: BusboyInstance,
-): { readonly read: Promise<void>; readonly giveUp: (error: Error) => void } {
+): {
+  readonly read: Promise<void>;
+  readonly giveUp: (error: Error) => void;
+  readonly onCutOff: (listener: (error: Error) => void) => void;
+} {
   const { promise: read, resolve, reject } = withResolvers();
   const giveUp = (error: Error): void => {
     request.unpipe(form);
@@ -105,13 +114,13 @@ function finished(
   form.on("error", () => giveUp(new CodedError("invalid_request", "The form could not be understood.")));
   request.once("close", () => {
     if (request.complete) return;
-    // Whatever reads the file must not take its beginning for the whole.
-    form.destroy(cutOff());
     giveUp(cutOff());
   });
   request.setTimeout(stalledMs, () => request.destroy());
   request.pipe(form);
-  return { read, giveUp };
+  // Whatever reads the file must not wait for the rest, nor take its beginning for the whole.
+  const onCutOff = (listener: (error: Error) => void): void => void read.catch(listener);
+  return { read, giveUp, onCutOff };
 }
 
 function cutOff(): CodedError {
