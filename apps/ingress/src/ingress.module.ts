@@ -14,6 +14,7 @@ import { StorageAdmission } from "./completions/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { ExpertsController } from "./experts/experts.controller.js";
 import { FileDesk } from "./files/file-desk.js";
+import { FileSweep } from "./files/file-sweep.js";
 import { FilesController } from "./files/files.controller.js";
 import { ErrorFilter } from "./http/error-filter.js";
 import { JobDesk } from "./jobs/job-desk.js";
@@ -65,6 +66,7 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       JobDesk,
       OpenBatches,
       FileDesk,
+      FileSweep,
       BatchDesk,
       LineRequests,
       BatchWatch,

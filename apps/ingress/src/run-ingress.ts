@@ -8,10 +8,12 @@ import { OpenAnswers } from "./answers/open-answers.js";
 import { BatchWatch } from "./batches/batch-watch.js";
 import { StorageAdmission } from "./completions/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
+import { FileSweep } from "./files/file-sweep.js";
 import { createIngressApp } from "./ingress-app.js";
 import { IngressModule } from "./ingress.module.js";
 import { JobDesk } from "./jobs/job-desk.js";
 import { startRouterLife, type RouterLife } from "./routing/router-life.js";
+import { boundHeapGrowth } from "./wiring/heap-growth.js";
 import { INGRESS_PORTS } from "./wiring/injection-tokens.js";
 import { defaultTuning, type IngressContext } from "./wiring/ingress-options.js";
 import type { IngressPorts } from "./wiring/ports.js";
@@ -27,6 +29,7 @@ export interface RunningIngress {
 
 /** Starts the ingress. Rejects if Redis does not answer, the router artifact is broken, or the port is taken. */
 export async function runIngress(settings: IngressSettings): Promise<RunningIngress> {
+  boundHeapGrowth();
   const logger = createLogger({ name: "ingress", level: settings.logLevel });
   const context: IngressContext = {
     ingressId: randomUUID(),
@@ -44,6 +47,7 @@ export async function runIngress(settings: IngressSettings): Promise<RunningIngr
   await app.get(StorageAdmission).start();
   app.get(JobDesk).start();
   app.get(BatchWatch).start();
+  app.get(FileSweep).start();
   context.lifecycle.addReadinessCheck("redis", () => ports.redisAnswers());
   addDrainSteps(context, app, ports, life);
   await app.listen(settings.port, settings.host);
@@ -71,6 +75,7 @@ function addDrainSteps(
     app.get(ExpertMonitor).stop();
     app.get(StorageAdmission).stop();
     app.get(JobDesk).stop();
+    app.get(FileSweep).stop();
     await ports.follower.stop();
     await life.stop();
   });
