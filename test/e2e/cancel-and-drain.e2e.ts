@@ -70,7 +70,9 @@ async function terminals(id: RequestId): Promise<number> {
 
 describe("a cancel", () => {
   it("sent a hundred times at once to two replicas ends a job once, and all answers are the same", async () => {
-    const config = { limits: { max_queued_per_expert: 100 } };
+    const config = {
+      scheduling: { classes: { interactive: { max_queued: 100 }, async: { max_queued: 100 } } },
+    };
     const env = { WORKER_CONCURRENCY: "1" };
     system = await TestSystem.start({
       experts: { code: ["code"] },

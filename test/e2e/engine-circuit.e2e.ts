@@ -41,7 +41,9 @@ async function code(): Promise<ExpertStatus> {
 
 describe("a worker whose engine fails", () => {
   it("leaves the queue to the others, and comes back with its engine", async () => {
-    system = await TestSystem.start({ experts: { code: ["code"] }, interTokenLatencyMs: 5 });
+    // So little room that one worker cannot take all requests in one go.
+    const engine = { concurrency: 8 };
+    system = await TestSystem.start({ experts: { code: ["code"] }, interTokenLatencyMs: 5, engine });
     other = await runEngineSim({ ...sim, port: 0, failureInjectionRate: 1, failureTypes: ["http-500"] });
     const { port, url } = other;
     system.startWorker("code", { ENGINE_URL: url });
@@ -52,7 +54,7 @@ describe("a worker whose engine fails", () => {
     // In one look: the next trial may make it half-open at any time.
     let open: ExpertStatus | undefined;
     await waitFor("the circuit is open", async () => (open = await code()).circuits.open === 1);
-    expect(open).toMatchObject({ health: "degraded", workers: 2, capacity: 256 });
+    expect(open).toMatchObject({ health: "degraded", workers: 2, capacity: 8 });
 
     await other.close();
     other = await runEngineSim({ ...sim, port });

@@ -18,6 +18,8 @@ export interface TestSystemOptions {
   readonly workersPerExpert?: number;
   readonly timeToFirstTokenMs?: number;
   readonly interTokenLatencyMs?: number;
+  /** Further flags of every simulator. */
+  readonly simulatorArgs?: readonly string[];
   /** When Redis's append-only file reaches the disk; every second if left out. */
   readonly fsync?: "always" | "everysec" | "no";
   /** Further keys of every expert's engine in expert-router.yaml. */
@@ -25,6 +27,8 @@ export interface TestSystemOptions {
   /** The Redis to use, instead of one that the system starts and stops. */
   readonly redisUrl?: string;
   readonly env?: Record<string, string>;
+  /** Further keys of the router in expert-router.yaml, where there are several experts. */
+  readonly router?: Record<string, unknown>;
   /** Further keys of expert-router.yaml. */
   readonly config?: Record<string, unknown>;
 }
@@ -133,6 +137,7 @@ export class TestSystem {
         `--seed=${simulatorSeed}`,
         `--time-to-first-token=${this.options.timeToFirstTokenMs ?? 5}`,
         `--inter-token-latency=${this.options.interTokenLatencyMs ?? 1}`,
+        ...(this.options.simulatorArgs ?? []),
         ...(options.args ?? []),
       ],
     });
@@ -205,7 +210,7 @@ export class TestSystem {
 
   private writeConfig(experts: [string, string[]][]): void {
     const config = {
-      ...(experts.length > 1 && { router: { artifact, threshold: 0.45 } }),
+      ...(experts.length > 1 && { router: { artifact, threshold: 0.45, ...this.options.router } }),
       fallback: experts.at(-1)?.[0],
       experts: experts.map(([id, domains]) => ({
         id,

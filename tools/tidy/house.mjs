@@ -12,7 +12,7 @@ export const rootEntries = new Set(
 );
 
 /** Folders of test/ and what they are for. */
-export const testFolders = new Set(["e2e", "faults", "bench", "browser", "support"]);
+export const testFolders = new Set(["e2e", "faults", "scenarios", "bench", "browser", "support"]);
 
 /** What each library may import of ours. `testing` serves specs and tests only. */
 export const allowedImports = {

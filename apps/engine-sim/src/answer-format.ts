@@ -5,6 +5,8 @@ export interface SimUsage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
   readonly total_tokens: number;
+  /** Where there is a (simulated) prefix cache. */
+  readonly prompt_tokens_details?: { readonly cached_tokens: number };
 }
 
 /** How an endpoint writes an answer. Stream parts are whole SSE events, except `head` and `tail`, which enclose a token. */

@@ -7,6 +7,8 @@ export interface BatchSchedulerOptions {
   readonly timeToFirstTokenMs: number;
   readonly interTokenLatencyMs: number;
   readonly timeFactorUnderLoad: number;
+  readonly timeFactor: number;
+  readonly prefixCacheSpeedup: number;
   /** A monotonic clock in ms. */
   readonly now: () => number;
 }
@@ -36,6 +38,8 @@ const cacheTokensPerSequence = 4096;
  */
 export class BatchScheduler {
   private readonly options: BatchSchedulerOptions;
+  private timeFactor: number;
+  private maxNumSeqs: number;
   private readonly tickMs: number;
   private readonly running = new Set<Generation>();
   private readonly waiting = new Set<Generation>();
@@ -48,6 +52,8 @@ export class BatchScheduler {
 
   constructor(options: BatchSchedulerOptions) {
     this.options = options;
+    this.timeFactor = options.timeFactor;
+    this.maxNumSeqs = options.maxNumSeqs;
     this.tickMs = Math.max(1, Math.min(5, Math.floor(options.interTokenLatencyMs / 2)));
   }
 
@@ -68,6 +74,13 @@ export class BatchScheduler {
     } else if (this.waiting.delete(generation)) {
       this.abandoned += 1;
     }
+  }
+
+  /** How fast it is from now on, in latencies of the options, and how many it runs at once; those under way go on. */
+  setPace(factor: number, maxNumSeqs = this.maxNumSeqs): void {
+    this.timeFactor = factor;
+    this.maxNumSeqs = maxNumSeqs;
+    this.admit();
   }
 
   figures(): SchedulerFigures {
@@ -98,13 +111,14 @@ export class BatchScheduler {
   }
 
   private admit(): void {
-    const { maxNumSeqs, timeToFirstTokenMs, now } = this.options;
+    const { now } = this.options;
     for (const generation of this.waiting) {
-      if (this.running.size >= maxNumSeqs) break;
+      if (this.running.size >= this.maxNumSeqs) break;
       this.waiting.delete(generation);
       this.running.add(generation);
       this.promptTokens += generation.plan.promptTokens;
-      generation.nextStepMs = now() + timeToFirstTokenMs * this.loadFactor();
+      generation.admitted();
+      generation.nextStepMs = now() + this.firstTokenMs(generation) * this.loadFactor();
     }
     if (this.running.size > 0) this.ticker ??= setInterval(() => this.tick(), this.tickMs);
   }
@@ -151,11 +165,20 @@ export class BatchScheduler {
     this.running.delete(generation);
     this.generatedTokens += generation.generated;
     this.finished += 1;
+    generation.plan.onFinished?.();
+  }
+
+  /** What the cache holds of a prompt takes a fraction of its time. */
+  private firstTokenMs({ plan, cachedTokens }: Generation): number {
+    const { timeToFirstTokenMs, prefixCacheSpeedup } = this.options;
+    const cached = plan.promptTokens === 0 ? 0 : cachedTokens / plan.promptTokens;
+    return timeToFirstTokenMs * (1 - cached + cached / prefixCacheSpeedup);
   }
 
   private loadFactor(): number {
     const { maxNumSeqs, timeFactorUnderLoad } = this.options;
-    if (timeFactorUnderLoad === 1 || maxNumSeqs === 1) return 1;
-    return 1 + ((timeFactorUnderLoad - 1) * Math.max(0, this.running.size - 1)) / (maxNumSeqs - 1);
+    if (timeFactorUnderLoad === 1 || maxNumSeqs === 1) return this.timeFactor;
+    const underLoad = ((timeFactorUnderLoad - 1) * Math.max(0, this.running.size - 1)) / (maxNumSeqs - 1);
+    return this.timeFactor * (1 + underLoad);
   }
 }

@@ -23,6 +23,9 @@ export interface GenerationPlan {
   readonly stream: boolean;
   readonly includeUsage: boolean;
   readonly fault: PlannedFault | undefined;
+  /** Asked when it leaves the queue: prompt tokens that the prefix cache holds. Undefined where there is no cache. */
+  readonly lookUpPrefix?: (() => number) | undefined;
+  readonly onFinished?: (() => void) | undefined;
 }
 
 /** Most tokens a choice emits in one tick, so that a stall of the process does not end in one huge write. */
@@ -38,6 +41,8 @@ export class Generation {
   nextStepMs = 0;
   /** Tokens generated, of all choices. */
   generated = 0;
+  /** Prompt tokens that the prefix cache held. */
+  cachedTokens = 0;
   private step = 0;
   private readonly steps: number;
   /** The step before which a fault in the middle strikes. */
@@ -57,12 +62,18 @@ export class Generation {
   }
 
   get usage(): SimUsage {
-    const { promptTokens } = this.plan;
+    const { promptTokens, lookUpPrefix } = this.plan;
     return {
       prompt_tokens: promptTokens,
       completion_tokens: this.generated,
       total_tokens: promptTokens + this.generated,
+      ...(lookUpPrefix !== undefined && { prompt_tokens_details: { cached_tokens: this.cachedTokens } }),
     };
+  }
+
+  /** It left the queue. */
+  admitted(): void {
+    this.cachedTokens = this.plan.lookUpPrefix?.() ?? 0;
   }
 
   /** Does the steps that are due, in one write. True when nothing is left to do. */

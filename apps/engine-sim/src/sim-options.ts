@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { defaultFailureTypes, faults, type Fault } from "./fault.js";
+import { maxTimeFactor } from "./time-factor.js";
 
 /** How the simulator behaves. Names follow llm-d-inference-sim's flags. */
 export interface EngineSimOptions {
@@ -16,6 +17,12 @@ export interface EngineSimOptions {
   readonly interTokenLatencyMs: number;
   /** Both latencies are multiplied by a factor that grows linearly from 1 (one request) to this (`maxNumSeqs`). */
   readonly timeFactorUnderLoad: number;
+  /** Both latencies are multiplied by this; `POST /sim/time-factor` changes it during a run. */
+  readonly timeFactor: number;
+  /** Message boundaries that the simulated prefix cache holds; 0: there is none. */
+  readonly prefixCacheSize: number;
+  /** The part of a prompt that is held counts for so many times less in the time to first token. */
+  readonly prefixCacheSpeedup: number;
   readonly seed: number;
   /** Tokens of an answer whose request names no `max_tokens`; undefined: the text's natural length. */
   readonly maxTokensDefault?: number | undefined;
@@ -35,6 +42,9 @@ export const defaultEngineSimOptions: EngineSimOptions = {
   timeToFirstTokenMs: 20,
   interTokenLatencyMs: 10,
   timeFactorUnderLoad: 1,
+  timeFactor: 1,
+  prefixCacheSize: 0,
+  prefixCacheSpeedup: 10,
   seed: 1,
   failureInjectionRate: 0,
   failureTypes: defaultFailureTypes,
@@ -57,6 +67,9 @@ const flags = {
   "time-to-first-token": { type: "string" },
   "inter-token-latency": { type: "string" },
   "time-factor-under-load": { type: "string" },
+  "time-factor": { type: "string" },
+  "prefix-cache-size": { type: "string" },
+  "prefix-cache-speedup": { type: "string" },
   seed: { type: "string" },
   "max-tokens-default": { type: "string" },
   "failure-injection-rate": { type: "string" },
@@ -93,6 +106,9 @@ export function parseEngineSimArguments(args: readonly string[]): EngineSimOptio
     timeToFirstTokenMs: number("time-to-first-token", defaults.timeToFirstTokenMs, 0, 3_600_000),
     interTokenLatencyMs: number("inter-token-latency", defaults.interTokenLatencyMs, 0, 3_600_000),
     timeFactorUnderLoad: number("time-factor-under-load", defaults.timeFactorUnderLoad, 1, 1_000),
+    timeFactor: number("time-factor", defaults.timeFactor, 0.001, maxTimeFactor),
+    prefixCacheSize: number("prefix-cache-size", defaults.prefixCacheSize, 0, 1_000_000, true),
+    prefixCacheSpeedup: number("prefix-cache-speedup", defaults.prefixCacheSpeedup, 1, 1_000),
     seed: number("seed", defaults.seed, 0, 0xffff_ffff, true),
     maxTokensDefault:
       values["max-tokens-default"] === undefined

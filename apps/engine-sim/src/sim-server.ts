@@ -2,15 +2,17 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { chatFormat, completionFormat, tritonFormat, type AnswerFormat } from "./answer-format.js";
 import { BatchScheduler } from "./batch-scheduler.js";
 import type { Fault, FaultPlan } from "./fault.js";
-import { Generation } from "./generation.js";
+import { Generation, type GenerationPlan } from "./generation.js";
 import { metricsPage } from "./metrics-page.js";
+import { PrefixCache, prefixChainOf } from "./prefix-cache.js";
 import { parseChatRequest, parseCompletionRequest } from "./openai-request.js";
 import { RequestError } from "./request-error.js";
 import { readJsonBody } from "./request-body.js";
 import { sendJson, StreamSink, WholeSink } from "./response-sink.js";
 import type { EngineSimOptions } from "./sim-options.js";
 import type { SimRequest } from "./sim-request.js";
-import { answersOf, countPromptTokens } from "./simulated-answer.js";
+import { answersOf, countPromptTokens, type SimulatedAnswer } from "./simulated-answer.js";
+import { parsePace, requireLoopback } from "./time-factor.js";
 import { parseTritonRequest } from "./triton-request.js";
 
 const tritonPath = /^\/v2\/models\/([^/]+)(?:\/versions\/[^/]+)?\/(generate|generate_stream|ready)$/;
@@ -21,12 +23,14 @@ export class SimServer {
   private readonly options: EngineSimOptions;
   private readonly scheduler: BatchScheduler;
   private readonly faults: FaultPlan;
+  private readonly prefixCache: PrefixCache;
   private readonly startedS = Math.floor(Date.now() / 1000);
   private served = 0;
 
   constructor(options: EngineSimOptions, faults: FaultPlan, now: () => number) {
     this.options = options;
     this.faults = faults;
+    this.prefixCache = new PrefixCache(options.prefixCacheSize);
     this.scheduler = new BatchScheduler({ ...options, now });
     this.http = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
       this.route(request, response).catch((error: unknown) => refuse(response, error));
@@ -54,6 +58,12 @@ export class SimServer {
       const asked = parseCompletionRequest(await readJsonBody(request), model);
       return this.generate(asked, completionFormat(`cmpl-${id}`, createdS, model), request, response);
     }
+    if (path === "/sim/time-factor") {
+      requireLoopback(request);
+      const { factor, maxNumSeqs } = parsePace(await readJsonBody(request));
+      this.scheduler.setPace(factor, maxNumSeqs);
+      return sendJson(response, 200, { simulated: true, factor });
+    }
     const [, name = "", verb] = tritonPath.exec(path) ?? [];
     if (verb === undefined || verb === "ready") throw new RequestError(404, "Not Found");
     const asked = parseTritonRequest(await readJsonBody(request), verb === "generate_stream");
@@ -66,7 +76,7 @@ export class SimServer {
     if (path === "/health" || path === "/v2/health/ready" || path === "/v2/health/live") {
       response.writeHead(200, { "content-length": 0 }).end();
     } else if (path === "/metrics") {
-      const page = metricsPage(this.scheduler.figures(), model);
+      const page = metricsPage(this.scheduler.figures(), this.prefixCache.figures, model);
       response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(page);
     } else if (path === "/v1/models") {
       const entry = {
@@ -118,6 +128,7 @@ export class SimServer {
       stream: asked.stream,
       includeUsage: asked.includeUsage,
       fault,
+      ...(this.options.prefixCacheSize > 0 && this.cacheCalls(asked, promptTokens, answers)),
     };
     const sink = asked.stream
       ? new StreamSink(response)
@@ -125,6 +136,22 @@ export class SimServer {
     const generation: Generation = new Generation(plan, sink);
     response.on("close", () => this.scheduler.abandon(generation));
     this.scheduler.add(generation);
+  }
+
+  /** What a generation asks of the prefix cache. Requests of several prompts or choices take no part. */
+  private cacheCalls(
+    { prompts }: SimRequest,
+    promptTokens: number,
+    answers: readonly SimulatedAnswer[],
+  ): Pick<GenerationPlan, "lookUpPrefix" | "onFinished"> {
+    const [prompt] = prompts;
+    const [answer] = answers;
+    if (prompt === undefined || answer === undefined || answers.length > 1) return {};
+    const chain = prefixChainOf(prompt);
+    return {
+      lookUpPrefix: () => this.prefixCache.admit(chain, promptTokens),
+      onFinished: () => this.prefixCache.extend(chain, answer.tokens.join("")),
+    };
   }
 }
 

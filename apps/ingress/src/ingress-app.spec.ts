@@ -230,7 +230,8 @@ describe("what is refused", () => {
     const response = await ingress.post(chat, { model: "code", messages });
     expect(response.statusCode).toBe(429);
     expect(response.headers).toMatchObject({
-      "retry-after": "1",
+      "retry-after": "3",
+      "retry-after-ms": "2300",
       "x-ratelimit-limit-requests": "3",
       "x-ratelimit-remaining-requests": "0",
     });
@@ -312,6 +313,8 @@ describe("what tells about the system", () => {
       confidence: 0.81256,
       candidates: [{ expert: "code", probability: 0.81256, queue_wait_s: 0 }],
       reason: "best-match",
+      instead_of: null,
+      wait_saved_s: null,
       router_version: "v1",
       explanation: {
         text: "Because.",

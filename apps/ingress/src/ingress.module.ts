@@ -6,11 +6,14 @@ import { BatchWatch } from "./batches/batch-watch.js";
 import { BatchesController } from "./batches/batches.controller.js";
 import { LineRequests } from "./batches/line-requests.js";
 import { OpenBatches } from "./batches/open-batches.js";
+import { QueuePlaces } from "./answers/queue-places.js";
 import { CompletionsController } from "./completions/completions.controller.js";
 import { ExpertChooser } from "./completions/expert-chooser.js";
 import { LostRequests } from "./completions/lost-requests.js";
+import { Spillover } from "./completions/spillover.js";
 import { RequestIntake } from "./completions/request-intake.js";
-import { StorageAdmission } from "./completions/storage-admission.js";
+import { Admission } from "./admission/admission.js";
+import { StorageAdmission } from "./admission/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { ExpertsController } from "./experts/experts.controller.js";
 import { FileDesk } from "./files/file-desk.js";
@@ -57,10 +60,13 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       { provide: INGRESS_CONTEXT, useValue: context },
       { provide: APP_FILTER, useClass: ErrorFilter },
       OpenAnswers,
+      QueuePlaces,
       ExpertMonitor,
+      Spillover,
       ExpertChooser,
       RequestIntake,
       StorageAdmission,
+      Admission,
       LostRequests,
       LostJobs,
       JobDesk,

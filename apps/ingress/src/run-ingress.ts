@@ -6,7 +6,8 @@ import { createLogger, createMetrics, type Logger } from "@expert-router/telemet
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { OpenAnswers } from "./answers/open-answers.js";
 import { BatchWatch } from "./batches/batch-watch.js";
-import { StorageAdmission } from "./completions/storage-admission.js";
+import { QueuePlaces } from "./answers/queue-places.js";
+import { StorageAdmission } from "./admission/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { FileSweep } from "./files/file-sweep.js";
 import { createIngressApp } from "./ingress-app.js";
@@ -48,6 +49,7 @@ export async function runIngress(settings: IngressSettings): Promise<RunningIngr
   app.get(JobDesk).start();
   app.get(BatchWatch).start();
   app.get(FileSweep).start();
+  app.get(QueuePlaces).start();
   context.lifecycle.addReadinessCheck("redis", () => ports.redisAnswers());
   addDrainSteps(context, app, ports, life);
   await app.listen(settings.port, settings.host);
@@ -76,6 +78,7 @@ function addDrainSteps(
     app.get(StorageAdmission).stop();
     app.get(JobDesk).stop();
     app.get(FileSweep).stop();
+    app.get(QueuePlaces).stop();
     await ports.follower.stop();
     await life.stop();
   });

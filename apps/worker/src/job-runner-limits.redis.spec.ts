@@ -33,6 +33,26 @@ describe("an engine that never stops", () => {
   });
 });
 
+describe("an attempt that runs too long", () => {
+  it("is stopped, and its engine's call with it", async () => {
+    let stopped = false;
+    const engine = engineOf(async function* (_call, signal) {
+      yield [{ type: "delta", delta: "a" }];
+      await new Promise((resolve) => signal?.addEventListener("abort", resolve, { once: true }));
+      stopped = true;
+      signal?.throwIfAborted();
+    });
+    const request = await newRequest({ deadlineAtMs: Date.now() + 60_000 });
+    expect(await runToEnd(runnerOf(engine, undefined, 100), request)).toMatchObject([{ type: "done" }]);
+    expect(stopped).toBe(true);
+    expect(await fixture.store.read(request.id)).toMatchObject({
+      status: "failed",
+      error: { code: "run_timeout" },
+      attempts: 1,
+    });
+  });
+});
+
 describe("a request whose ingress was killed", () => {
   const channel = "er:live:killed";
 

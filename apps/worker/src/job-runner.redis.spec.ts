@@ -72,7 +72,8 @@ describe("an answer", () => {
       }),
     );
     const request = await newRequest({ exposed: true });
-    await runToEnd(runner, request);
+    const outcomes = await runToEnd(runner, request);
+    expect(outcomes.at(-1), "what the queue is told").toEqual({ type: "done", tokens: 13 });
     expect(calls[1]?.continueBehind).toMatchObject({ text: "one two ", tokens: 2 });
     expect(await fixture.store.read(request.id)).toMatchObject({
       status: "completed",
@@ -96,7 +97,9 @@ describe("an answer", () => {
       }),
     );
     const request = await newRequest({ exposed: true, body: { messages: [], stop: ["END", "x"] } });
-    await runToEnd(runner, request);
+    const outcomes = await runToEnd(runner, request);
+    // Two characters of messages, and three deltas: the engine counted nothing.
+    expect(outcomes.at(-1)).toEqual({ type: "done", tokens: 1 + 3 });
     expect(calls[1]?.continueBehind).toEqual({ text: "one ", tokens: 1 });
     expect(await textOf(request.id)).toBe("one two ");
   });

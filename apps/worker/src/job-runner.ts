@@ -17,10 +17,12 @@ import {
   type RedisStoredBytes,
   type TokenPublisher,
 } from "@expert-router/token-stream";
+import { answerCost } from "./answer-cost.js";
 import { AnswerBound, type AnswerLimits } from "./answer-bound.js";
 import type { AbsentFollowers } from "./absent-followers.js";
 import { acceptedText, DeltaSize, isWhole, usageBehind } from "./continuation.js";
 import type { CircuitCall, EngineCircuit } from "./engine-circuit.js";
+import type { EngineCredits } from "./engine-credits.js";
 import { AttemptStopped, StopSwitch } from "./running-attempt.js";
 import { StopGuard } from "./stop-guard.js";
 
@@ -28,6 +30,7 @@ import { StopGuard } from "./stop-guard.js";
 export interface JobRunnerParts {
   readonly engine: InferenceEngine;
   readonly circuit: EngineCircuit;
+  readonly credits: EngineCredits;
   readonly publisher: TokenPublisher;
   readonly deadLetters: Pick<RedisDeadLetters, "add" | "remove">;
   readonly absent: Pick<AbsentFollowers, "watch">;
@@ -41,6 +44,8 @@ export interface JobRunnerOptions {
   readonly workerId: string;
   readonly expert: string;
   readonly maxAttempts: number;
+  /** Time that one attempt may take, from its start. */
+  readonly runTimeoutMs: number;
   /** How long a dead letter is kept. */
   readonly deadKeptMs: number;
   readonly answerLimits: AnswerLimits;
@@ -56,6 +61,8 @@ const writeRetryMs = 1_000;
 interface Progress {
   usage: Usage | undefined;
   deltas: number;
+  /** Tokens that earlier attempts wrote. */
+  readonly tokensBefore: number;
   readonly bound: AnswerBound;
 }
 
@@ -78,6 +85,10 @@ export class JobRunner {
 
   get circuit(): EngineCircuit {
     return this.parts.circuit;
+  }
+
+  get credits(): EngineCredits {
+    return this.parts.credits;
   }
 
   /** Stops every running attempt; their jobs go back to the queue with all that was written. */
@@ -116,6 +127,7 @@ export class JobRunner {
       writer.signal.reason instanceof LogWriteFailed ? "write-failed" : "closed",
     );
     stopSwitch.at(request.deadlineAtMs);
+    stopSwitch.after(this.options.runTimeoutMs, "out-of-time");
     const unwatch =
       request.kind === "sync"
         ? this.parts.absent.watch(opened.liveChannels, () => stopSwitch.stop("unheard"))
@@ -124,6 +136,7 @@ export class JobRunner {
     const progress: Progress = {
       usage: undefined,
       deltas: 0,
+      tokensBefore: behind.tokens,
       bound: new AnswerBound(this.options.answerLimits, opened.accepted),
     };
     try {
@@ -137,10 +150,8 @@ export class JobRunner {
       await this.generate(call, writer, stopSwitch.signal, progress, circuitCall);
       if (request.continuable && behind.tokens === 0 && progress.usage !== undefined)
         this.deltaSize.observe(progress.usage.completion_tokens, progress.deltas);
-      return await this.close(writer, request, {
-        status: "completed",
-        usage: usageBehind(progress.usage, behind.tokens),
-      });
+      const usage = usageBehind(progress.usage, behind.tokens);
+      return await this.close(writer, request, { status: "completed", usage }, progress);
     } catch (error) {
       circuitCall.ended(error instanceof EngineError ? error : undefined);
       return await this.settleFailure(error, opened, request, writer, progress);
@@ -161,8 +172,10 @@ export class JobRunner {
     circuitCall: CircuitCall,
   ): Promise<void> {
     const guard = new StopGuard(call.body["stop"]);
+    const meter = this.parts.credits.measure();
     for await (const events of this.parts.engine.generate(call, signal)) {
       if (progress.deltas === 0) circuitCall.answered();
+      const deltasBefore = progress.deltas;
       let hasRoom = true;
       for (const event of events) {
         if (event.type === "delta") {
@@ -173,7 +186,10 @@ export class JobRunner {
           progress.usage = event.usage;
         }
       }
-      if (!hasRoom) await writer.drained();
+      meter.received(progress.deltas - deltasBefore);
+      if (hasRoom) continue;
+      await writer.drained();
+      meter.resumed();
     }
     for (const delta of guard.end()) writer.append(delta);
     // An attempt that lost its log must not be taken for a finished one.
@@ -187,7 +203,7 @@ export class JobRunner {
     writer: AttemptWriter,
     progress: Progress,
   ): Promise<JobOutcome> {
-    if (error instanceof AttemptStopped) return this.settleStop(error, request, writer);
+    if (error instanceof AttemptStopped) return this.settleStop(error, request, writer, progress);
     if (error instanceof LogWriteFailed) return this.retryWriting(request, error);
     const coded =
       error instanceof CodedError
@@ -215,10 +231,8 @@ export class JobRunner {
           : coded.retryAfterS * 1_000;
       return { type: "retry", delayMs };
     }
-    return this.close(writer, request, {
-      status: "failed",
-      error: { code: coded.code, message: coded.message },
-    });
+    const end: Terminal = { status: "failed", error: { code: coded.code, message: coded.message } };
+    return this.close(writer, request, end, progress);
   }
 
   /** This worker takes nothing while its circuit is open, so the request cannot come back here at once. */
@@ -231,10 +245,13 @@ export class JobRunner {
     stopped: AttemptStopped,
     request: RequestState,
     writer: AttemptWriter,
+    progress: Progress,
   ): Promise<JobOutcome> {
     if (stopped.stopCause === "write-failed") return this.retryWriting(request, writer.signal.reason);
-    if (stopped.stopCause === "unheard") return this.close(writer, request, { status: "cancelled" });
-    if (stopped.stopCause === "deadline") return this.close(writer, request, expired);
+    if (stopped.stopCause === "unheard")
+      return this.close(writer, request, { status: "cancelled" }, progress);
+    if (stopped.stopCause === "deadline") return this.close(writer, request, expired, progress);
+    if (stopped.stopCause === "out-of-time") return this.close(writer, request, ranTooLong, progress);
     if (stopped.stopCause === "hand-back") {
       await writer.release({ uncounted: true });
       this.parts.metrics.handBacks.inc({ expert: this.options.expert, cause: "drain" });
@@ -242,7 +259,7 @@ export class JobRunner {
     }
     // The log is closed, or somebody else owns it by now.
     await writer.release();
-    return { type: "done" };
+    return { type: "done", tokens: costOf(request, progress) };
   }
 
   /** The log has what was accepted before and is open, so the next attempt goes on from there. */
@@ -272,7 +289,13 @@ export class JobRunner {
     return undefined;
   }
 
-  private async close(writer: AttemptWriter, request: RequestState, end: Terminal): Promise<JobOutcome> {
+  /** `progress`: of the engine call, if there was one. */
+  private async close(
+    writer: AttemptWriter,
+    request: RequestState,
+    end: Terminal,
+    progress?: Progress,
+  ): Promise<JobOutcome> {
     const terminal: Terminal = { ...end, queueMs: queueMsOf(request) };
     const { expert, deadKeptMs, maxAttempts } = this.options;
     const code = terminal.error?.code;
@@ -299,7 +322,7 @@ export class JobRunner {
         this.parts.metrics.tokens.inc({ expert, kind: "completion" }, terminal.usage.completion_tokens);
       }
     }
-    return { type: "done" };
+    return { type: "done", tokens: progress && costOf(request, progress, terminal.usage) };
   }
 
   private countOpening(opened: OpenedAttempt, request: RequestState): void {
@@ -313,6 +336,12 @@ export class JobRunner {
   }
 }
 
+/** What the request cost, for its tenant's share; undefined: the engine gave nothing, and nothing is known. */
+function costOf(request: RequestState, progress: Progress, usage?: Usage): number | undefined {
+  const answered = progress.tokensBefore + progress.deltas;
+  return usage === undefined && answered === 0 ? undefined : answerCost(request.body, answered, usage);
+}
+
 /** Clocks of two machines may differ; a wait is never negative. */
 function queueMsOf(request: RequestState): number {
   return Math.max(0, (request.startedAtMs ?? Date.now()) - request.createdAtMs);
@@ -321,6 +350,11 @@ function queueMsOf(request: RequestState): number {
 const expired: Terminal = {
   status: "expired",
   error: { code: "deadline_exceeded", message: "The deadline passed before the answer was complete." },
+};
+
+const ranTooLong: Terminal = {
+  status: "failed",
+  error: { code: "run_timeout", message: "The engine took longer than one attempt may take." },
 };
 
 const interrupted: Terminal = {

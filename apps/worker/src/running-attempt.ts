@@ -1,5 +1,12 @@
 /** Why a running attempt is stopped before its end. */
-export type StopCause = "closed" | "write-failed" | "lock-lost" | "hand-back" | "deadline" | "unheard";
+export type StopCause =
+  | "closed"
+  | "write-failed"
+  | "lock-lost"
+  | "hand-back"
+  | "deadline"
+  | "out-of-time"
+  | "unheard";
 
 /** Thrown into an engine call that is stopped on purpose. */
 export class AttemptStopped extends Error {
@@ -13,7 +20,7 @@ export class AttemptStopped extends Error {
 /** One way to stop an attempt, whoever asks: the log, the queue, the clock, or the shutdown. The first one counts. */
 export class StopSwitch {
   private readonly aborter = new AbortController();
-  private timer: NodeJS.Timeout | undefined;
+  private readonly timers: NodeJS.Timeout[] = [];
 
   get signal(): AbortSignal {
     return this.aborter.signal;
@@ -31,13 +38,16 @@ export class StopSwitch {
 
   /** Stops at `deadlineAtMs` (Unix time), if there is one. */
   at(deadlineAtMs: number | undefined): void {
-    if (deadlineAtMs === undefined) return;
+    if (deadlineAtMs !== undefined) this.after(deadlineAtMs - Date.now(), "deadline");
+  }
+
+  /** Stops `leftMs` from now. */
+  after(leftMs: number, cause: StopCause): void {
     // A timer holds 31 bits of ms; what is further away than that needs none.
-    const leftMs = deadlineAtMs - Date.now();
-    if (leftMs < 2 ** 31) this.timer = setTimeout(() => this.stop("deadline"), Math.max(0, leftMs));
+    if (leftMs < 2 ** 31) this.timers.push(setTimeout(() => this.stop(cause), Math.max(0, leftMs)));
   }
 
   dispose(): void {
-    clearTimeout(this.timer);
+    for (const timer of this.timers) clearTimeout(timer);
   }
 }

@@ -18,6 +18,7 @@ import {
 import { Module, type DynamicModule, type FactoryProvider } from "@nestjs/common";
 import { AbsentFollowers } from "./absent-followers.js";
 import { EngineCircuit } from "./engine-circuit.js";
+import { EngineCredits } from "./engine-credits.js";
 import { JobRunner } from "./job-runner.js";
 import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from "./tokens.js";
 import { WorkerService } from "./worker.service.js";
@@ -76,12 +77,13 @@ export class WorkerModule {
               redis,
               workerId,
               concurrency: expert.engine.concurrency,
+              policy: system.scheduling,
               lockMs: system.limits.jobLockS * 1_000,
               onError: (error) => logger.warn({ err: error }, "the queue reported an error"),
             }),
         ),
         provide(BullmqExpertQueue, [REDIS], (redis: RedisClient) =>
-          BullmqExpertQueue.create(expert.id, redis),
+          BullmqExpertQueue.create(expert.id, redis, system.scheduling),
         ),
         provide(
           RedisWorkerRegistry,
@@ -130,6 +132,7 @@ export class WorkerModule {
               {
                 engine,
                 circuit: new EngineCircuit(),
+                credits: new EngineCredits(expert.engine.concurrency),
                 publisher,
                 deadLetters,
                 absent,
@@ -141,6 +144,7 @@ export class WorkerModule {
                 workerId,
                 expert: expert.id,
                 maxAttempts: system.limits.maxAttempts,
+                runTimeoutMs: system.limits.runTimeoutS * 1_000,
                 deadKeptMs: system.retention.deadS * 1_000,
                 answerLimits: {
                   maxTokens: system.limits.maxAnswerTokens,

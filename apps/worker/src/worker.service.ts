@@ -11,9 +11,11 @@ import type { Redis } from "ioredis";
 import { AbsentFollowers } from "./absent-followers.js";
 import { listenToControl } from "./control-channel.js";
 import { EngineCircuit } from "./engine-circuit.js";
+import { EngineCredits } from "./engine-credits.js";
 import { EngineMonitor } from "./engine-monitor.js";
 import { FreezeWatch } from "./freeze-watch.js";
 import { Heartbeat } from "./heartbeat.js";
+import { LoadWatch } from "./load-watch.js";
 import { JobRunner } from "./job-runner.js";
 import { ENGINE, LOGGER, METRICS, REDIS, SETTINGS, SUBSCRIBER, WORKER_ID } from "./tokens.js";
 
@@ -32,6 +34,8 @@ export class WorkerService {
   private readonly startedAtMs = Date.now();
   private readonly monitor: EngineMonitor;
   private readonly circuit: EngineCircuit;
+  private readonly credits: EngineCredits;
+  private readonly loadWatch: LoadWatch;
   private readonly freezeWatch = new FreezeWatch(() => void this.consumer.extendLocks());
   private circuitState: CircuitState | undefined;
   private readonly heartbeat: Heartbeat;
@@ -57,7 +61,12 @@ export class WorkerService {
   ) {
     this.circuit = runner.circuit;
     this.circuit.onChange = () => this.circuitChanged();
+    this.credits = runner.credits;
+    this.credits.onChange = () => this.makeRoom();
     this.monitor = new EngineMonitor(engine, this.circuit);
+    this.loadWatch = new LoadWatch(engine, this.credits, () =>
+      this.circuit.state === "open" ? undefined : this.consumer.running,
+    );
     this.heartbeat = new Heartbeat(
       registry,
       () => this.report(),
@@ -97,7 +106,9 @@ export class WorkerService {
       }
     });
     this.freezeWatch.start();
+    this.loadWatch.start();
     this.metrics.capacity.set({ expert: this.settings.expert.id }, this.settings.expert.engine.concurrency);
+    this.makeRoom();
     lifecycle.addReadinessCheck("redis", () => this.redis.status === "ready");
     lifecycle.addReadinessCheck("engine", () => this.engineHealthy);
     this.registerDrain(lifecycle);
@@ -128,6 +139,7 @@ export class WorkerService {
     });
     lifecycle.onDrain("leave", async () => {
       this.monitor.stop();
+      this.loadWatch.stop();
       this.freezeWatch.stop();
       this.absent.stop();
       await this.heartbeat.stop();
@@ -154,8 +166,9 @@ export class WorkerService {
   }
 
   private makeRoom(): void {
-    const { concurrency } = this.settings.expert.engine;
-    this.consumer.resize(this.circuit.room(concurrency, this.consumer.running));
+    const { credits } = this.credits;
+    this.metrics.engineCredits.set({ expert: this.settings.expert.id }, credits);
+    this.consumer.resize(this.circuit.room(credits, this.consumer.running));
   }
 
   private report(): Omit<WorkerReport, "host" | "pid"> {
@@ -172,6 +185,7 @@ export class WorkerService {
       engineModel: engine.model,
       running: this.consumer.running,
       concurrency: engine.concurrency,
+      credits: this.credits.credits,
       finished: this.finished,
     };
   }

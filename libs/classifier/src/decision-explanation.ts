@@ -50,6 +50,8 @@ function sentence(policy: RoutingPolicy, decision: ExpertDecision): string {
       return `${expert} answers as the generalist: there is no text to classify.`;
     case "single-expert":
       return `${expert} answers: there is no other expert.`;
+    case "spillover":
+      return `${expert} answers in place of a busier expert that is more probable by little.`;
     case "pinned":
       return `${expert} answers: the request names it.`;
   }

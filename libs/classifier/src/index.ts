@@ -24,6 +24,7 @@ export * from "./quantized-matrix.js";
 export * from "./router-error.js";
 export * from "./router-head.js";
 export * from "./sparse-rows.js";
+export * from "./spill-rule.js";
 export * from "./trained-router.js";
 export type { TextEmbeddings } from "./training-matrix.js";
 export * from "./validation/index.js";

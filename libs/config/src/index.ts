@@ -14,11 +14,13 @@ export { isLoopback } from "./loopback.js";
 export { masked, maskedUrl } from "./masked.js";
 export {
   loadSystemConfig,
+  type ClassConfig,
   type EngineConfig,
   type ExpertConfig,
   type KeepPromptsConfig,
   type LoadOptions,
   type RouterConfig,
+  type SchedulingConfig,
   type SystemConfig,
 } from "./system-config.js";
 export { readWorkerSettings, type WorkerSettings } from "./worker-settings.js";

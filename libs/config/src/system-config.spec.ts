@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { keyTenant, userTenant } from "@expert-router/contracts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigError } from "./config-error.js";
 import { loadSystemConfig } from "./system-config.js";
@@ -55,10 +56,11 @@ describe("loadSystemConfig", () => {
       stickiness: 0.15,
     });
     expect(config.limits).toEqual({
-      maxQueuedPerExpert: 10_000,
       maxAttempts: 3,
       jobLockS: 60,
       syncTimeoutS: 600,
+      queueTimeoutS: 600,
+      runTimeoutS: 3_600,
       maxAnswerTokens: 1_000_000,
       maxAnswerMb: 16,
       maxTenantMb: 2_048,
@@ -103,7 +105,7 @@ describe("loadSystemConfig", () => {
     ]);
     expect(problemsOf(`${valid}limits: { maxAttempts: 3, colour: red }\n`)).toEqual([
       "line 13: limits.maxAttempts: unknown key; did you mean 'max_attempts'?",
-      "line 13: limits.colour: unknown key; known keys: max_queued_per_expert, max_attempts, job_lock_s, sync_timeout_s, max_answer_tokens, max_answer_mb, max_tenant_mb, max_stored_mb",
+      "line 13: limits.colour: unknown key; known keys: max_attempts, job_lock_s, sync_timeout_s, queue_timeout_s, run_timeout_s, max_answer_tokens, max_answer_mb, max_tenant_mb, max_stored_mb",
     ]);
   });
 
@@ -125,6 +127,51 @@ describe("loadSystemConfig", () => {
     expect(all).toContain("line 8: experts[1].domains[0]: domain 'sql' is claimed by expert 'code' already");
     expect(all).toContain("line 2: fallback: 'nobody' is no expert; the experts are code, code");
     expect(all).toContain(`there is no router artifact: ${join(folder, "elsewhere/router.json")} is missing`);
+  });
+
+  it("reads who is served when, and names tenants as requests do", () => {
+    const text = `${valid}scheduling:
+  classes: { batch: { min_share: 0.2, max_queued: 7, max_wait_s: 60 } }
+  default_tenant: { max_waiting: 5 }
+  tenants: [{ user: alice, weight: 3 }, { name: them, key_sha256: ${"A".repeat(64)}, max_running: 2 }]
+`;
+    expect(load(valid).scheduling).toEqual({
+      headroom: 0.1,
+      classes: {
+        interactive: { minShare: 0, maxQueued: 10_000 },
+        async: { minShare: 0.1, maxQueued: 100_000 },
+        batch: { minShare: 0.05, maxQueued: 100_000 },
+      },
+      defaultTenant: { weight: 1 },
+      tenants: new Map(),
+    });
+    const { classes, defaultTenant, tenants } = load(text).scheduling;
+    expect(classes.batch).toEqual({ minShare: 0.2, maxQueued: 7, maxWaitS: 60 });
+    expect(defaultTenant).toEqual({ weight: 1, maxWaiting: 5 });
+    expect([...tenants]).toEqual([
+      [userTenant("alice"), { weight: 3 }],
+      [keyTenant("a".repeat(64)), { weight: 1, maxRunning: 2 }],
+    ]);
+  });
+
+  it("refuses shares beyond what there is, a tenant twice, and a queue budget beyond the whole", () => {
+    const half = "{ min_share: 0.4 }";
+    expect(
+      problemsOf(`${valid}scheduling:
+  classes: { interactive: ${half}, async: ${half}, batch: ${half} }
+  tenants: [{ user: a }, { user: b }, { user: a }, { key_sha256: x }]
+limits: { sync_timeout_s: 10, queue_timeout_s: 11 }
+`),
+    ).toEqual([
+      expect.stringContaining("scheduling.tenants[3].key_sha256: expected 64 hexadecimal digits"),
+      "line 14: scheduling.classes: the minimum shares add up to 1.2; there is only 1 to share",
+      "line 15: scheduling.tenants[2].user: an earlier tenant is the same",
+      "line 16: limits.queue_timeout_s: 11 s is more than a request may take in all (limits.sync_timeout_s, 10 s)",
+    ]);
+    const both = `tenants: [{ user: c, key_sha256: ${"a".repeat(64)} }]`;
+    expect(problemsOf(`${valid}scheduling: { ${both} }\n`)[0]).toContain(
+      "give either 'user' or 'key_sha256'",
+    );
   });
 
   it("refuses ids that cannot be a model name or a queue name", () => {

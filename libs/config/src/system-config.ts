@@ -106,12 +106,15 @@ export interface SystemConfig {
   readonly fallback: string;
   readonly experts: ExpertConfig[];
   readonly limits: {
-    readonly maxQueuedPerExpert: number;
     readonly maxAttempts: number;
     /** Seconds that a worker may be without Redis before BullMQ gives its jobs to others. */
     readonly jobLockS: number;
     /** Seconds after which a request that a client waits for is given up. */
     readonly syncTimeoutS: number;
+    /** The part of it in which it must have started; equal to it: no bound of its own. */
+    readonly queueTimeoutS: number;
+    /** Seconds that one attempt may run. */
+    readonly runTimeoutS: number;
     /** Longest answer, all attempts together. */
     readonly maxAnswerTokens: number;
     readonly maxAnswerMb: number;
@@ -205,10 +208,11 @@ function toSystemConfig(file: SystemFile, path: string): SystemConfig {
     fallback: file.fallback,
     experts: file.experts.map(toExpertConfig),
     limits: {
-      maxQueuedPerExpert: limits.max_queued_per_expert,
       maxAttempts: limits.max_attempts,
       jobLockS: limits.job_lock_s,
       syncTimeoutS: limits.sync_timeout_s,
+      queueTimeoutS: limits.queue_timeout_s ?? limits.sync_timeout_s,
+      runTimeoutS: limits.run_timeout_s,
       maxAnswerTokens: limits.max_answer_tokens,
       maxAnswerMb: limits.max_answer_mb,
       maxTenantMb: limits.max_tenant_mb,

@@ -21,6 +21,8 @@ export function systemRuleProblems(value: unknown): Problem[] {
     ...repeatedClaims(experts, "clusters"),
     ...fallbackProblems(file["fallback"], experts),
     ...routerProblems(file, experts),
+    ...schedulingProblems(asObject(file["scheduling"])),
+    ...budgetProblems(asObject(file["limits"])),
   ];
 }
 
@@ -67,6 +69,43 @@ function fallbackProblems(fallback: unknown, experts: readonly Expert[]): Proble
 function routerProblems(file: Record<string, unknown>, experts: readonly Expert[]): Problem[] {
   if (file["router"] !== undefined || experts.length < 2) return [];
   return [{ path: ["router"], message: "is missing; it may be left out only with a single expert" }];
+}
+
+/** Classes whose minimum shares leave nothing to share, and tenants that are there twice. */
+function schedulingProblems(scheduling: Record<string, unknown> | undefined): Problem[] {
+  const problems: Problem[] = [];
+  const classes = Object.values(asObject(scheduling?.["classes"]) ?? {});
+  const shares = classes.map((entry) => asObject(entry)?.["min_share"]).filter(isNumber);
+  const sum = shares.reduce((total, share) => total + share, 0);
+  if (sum > 1) {
+    const message = `the minimum shares add up to ${Math.round(sum * 100) / 100}; there is only 1 to share`;
+    problems.push({ path: ["scheduling", "classes"], message });
+  }
+  const tenants = scheduling?.["tenants"];
+  const seen = new Set<string>();
+  for (const [index, entry] of (Array.isArray(tenants) ? tenants.map(asObject) : []).entries()) {
+    for (const key of ["user", "key_sha256"]) {
+      const value = entry?.[key];
+      if (typeof value !== "string") continue;
+      const name = key === "user" ? `user ${value}` : value.toLowerCase();
+      const path = ["scheduling", "tenants", index, key];
+      if (seen.has(name)) problems.push({ path, message: "an earlier tenant is the same" });
+      seen.add(name);
+    }
+  }
+  return problems;
+}
+
+function budgetProblems(limits: Record<string, unknown> | undefined): Problem[] {
+  const sync = limits?.["sync_timeout_s"] ?? 600;
+  const queue = limits?.["queue_timeout_s"];
+  if (!isNumber(sync) || !isNumber(queue) || queue <= sync) return [];
+  const message = `${queue} s is more than a request may take in all (limits.sync_timeout_s, ${sync} s)`;
+  return [{ path: ["limits", "queue_timeout_s"], message }];
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number";
 }
 
 function asObject(value: unknown): Record<string, unknown> | undefined {

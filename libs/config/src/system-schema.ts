@@ -115,10 +115,11 @@ export const systemSchema = z.strictObject({
   experts: z.array(expertSchema).min(1, { error: "expected at least one expert" }).max(1_000),
   limits: z
     .strictObject({
-      max_queued_per_expert: z.int().min(1).max(10_000_000).default(10_000),
       max_attempts: z.int().min(1).max(100).default(3),
       job_lock_s: z.int().min(1).max(3_600).default(60),
       sync_timeout_s: z.int().min(1).max(86_400).default(600),
+      queue_timeout_s: z.number().gt(0).max(86_400).optional(),
+      run_timeout_s: z.number().gt(0).max(604_800).default(3_600),
       max_answer_tokens: z.int().min(1).max(100_000_000).default(1_000_000),
       max_answer_mb: z.number().gt(0).max(512).default(16),
       max_tenant_mb: z.number().gt(0).max(100_000_000).default(2_048),

@@ -29,6 +29,7 @@ export const jobSchema = z.object({
   expert: z.string(),
   confidence: z.number(),
   reason: decisionReasonSchema,
+  instead_of: z.string().nullable().describe("After a spillover: the expert that was busy or away."),
   priority: z.enum(priorityClasses),
   queue_position: z.int().nullable().describe("0 is next; null once it runs."),
   eta_s: z.number().nullable().describe("Estimated seconds until it starts; null if unknown or started."),

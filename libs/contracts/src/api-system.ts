@@ -42,7 +42,20 @@ export const expertStatusSchema = z.object({
     .describe("Workers by the state of their engine's circuit breaker; an open one takes no requests."),
   capacity: z.int().describe("Requests its workers may run at once."),
   drain_rate_per_s: z.number().describe("Requests finished a second, smoothed."),
-  estimated_wait_s: z.number().nullable().describe("For a request queued now; null if no worker is there."),
+  start_rate_per_s: z
+    .number()
+    .nullable()
+    .describe("Requests that workers start a second while something waits; null before that was measured."),
+  estimated_wait_s: z
+    .number()
+    .nullable()
+    .describe("For an interactive request queued now; null if nothing is measured or no worker is there."),
+  estimated_wait_by_class_s: z
+    .record(z.string(), z.number().nullable())
+    .describe("The same for each scheduling class."),
+  desired_workers: z
+    .int()
+    .describe("Workers that would run what is there and start what waits within its class's target wait."),
 });
 export type ExpertStatus = z.infer<typeof expertStatusSchema>;
 

@@ -2,12 +2,13 @@ import { z } from "zod";
 
 /** Why an expert was chosen. */
 export const decisionReasonSchema = z
-  .enum(["best-match", "below-threshold", "no-text", "pinned", "single-expert", "sticky"])
+  .enum(["best-match", "below-threshold", "no-text", "pinned", "single-expert", "sticky", "spillover"])
   .describe(
     "best-match: the classifier's first choice. below-threshold: too uncertain, so the generalist. " +
       "no-text: nothing to classify, so the generalist. pinned: the request named the expert. " +
       "single-expert: nothing to choose between. " +
-      "sticky: the conversation stays with the expert it has.",
+      "sticky: the conversation stays with the expert it has. " +
+      "spillover: the chosen expert was busy or away, and this one nearly as probable, or the generalist.",
   );
 export type DecisionReason = z.infer<typeof decisionReasonSchema>;
 
@@ -57,6 +58,14 @@ export const routeDecisionSchema = z.object({
   confidence: z.number().min(0).max(1),
   candidates: z.array(candidateSchema).describe("All experts, most probable first."),
   reason: decisionReasonSchema,
+  instead_of: z
+    .string()
+    .nullable()
+    .describe("After a spillover, the expert that would have answered if it had been free; else null."),
+  wait_saved_s: z
+    .number()
+    .nullable()
+    .describe("Estimated wait that a spillover saves; null without one, or where the other expert is away."),
   router_version: z.string().nullable(),
   explanation: explanationSchema,
 });
@@ -69,4 +78,13 @@ export interface DecisionRecord {
   readonly confidence: number;
   readonly reason: DecisionReason;
   readonly routerVersion: string | null;
+  /** What a spillover changed; undefined: nothing spilled. */
+  readonly spillover?: SpilloverRecord | undefined;
+}
+
+/** The choice that a request would have got if nobody had to wait. */
+export interface SpilloverRecord {
+  readonly insteadOf: string;
+  /** Estimated seconds of waiting that were saved; null: the other expert was away. */
+  readonly waitSavedS: number | null;
 }

@@ -11,6 +11,7 @@ export interface ErrorDefinition {
 }
 
 const invalid = { status: 400, type: "invalid_request_error", retryable: false, sheddable: false } as const;
+const limited = { status: 429, type: "rate_limit_error", retryable: true, sheddable: true } as const;
 const upstream = { status: 502, type: "upstream_error", retryable: true, sheddable: false } as const;
 const unavailable = { status: 503, type: "service_unavailable", retryable: true, sheddable: false } as const;
 
@@ -34,8 +35,10 @@ export const errorTable = {
   file_too_large: { ...invalid, status: 413 },
   unsupported_media_type: { ...invalid, status: 415 },
   engine_rejected: invalid,
-  queue_full: { status: 429, type: "rate_limit_error", retryable: true, sheddable: true },
-  tenant_store_full: { status: 429, type: "rate_limit_error", retryable: true, sheddable: true },
+  queue_full: limited,
+  tenant_queue_full: limited,
+  deadline_unmeetable: limited,
+  tenant_store_full: limited,
   request_cancelled: { status: 499, type: "request_cancelled", retryable: false, sheddable: false },
   internal_error: { status: 500, type: "server_error", retryable: true, sheddable: false },
   engine_error: upstream,
@@ -49,6 +52,8 @@ export const errorTable = {
   answer_too_long: { ...upstream, retryable: false },
   attempts_exhausted: { ...upstream, retryable: false },
   deadline_exceeded: { status: 504, type: "timeout_error", retryable: false, sheddable: true },
+  queue_timeout: { status: 504, type: "timeout_error", retryable: true, sheddable: true },
+  run_timeout: { ...upstream, status: 504, retryable: false },
   store_full: { ...unavailable, sheddable: true },
   redis_unavailable: unavailable,
   file_store_unavailable: unavailable,

@@ -23,6 +23,13 @@ export const redisKeys = {
   workers: (expert: string): string => `er:{workers-${expert}}:reports`,
   /** Sorted set worker id → time of its last heartbeat in ms of the Redis clock, of one expert. */
   heartbeats: (expert: string): string => `er:{workers-${expert}}:beats`,
+  /**
+   * Hash: counters and virtual times of one expert's order of service. In the hash tag of its BullMQ queue, whose keys the
+   * same scripts touch; the scripts themselves name what lies beside it, `er:{expert}:order:…`. No job's id begins so.
+   */
+  orderState: (expert: string): string => `${bullmqKeys(expert)}order:state`,
+  /** Sorted set that one worker of an expert blocks on beside BullMQ's marker: a member says that there is a job for it. */
+  workerBell: (expert: string, workerId: string): string => `${bullmqKeys(expert)}order:bell:${workerId}`,
   /** Hash request id → dead letter (JSON), of one expert. */
   deadLetters: (expert: string): string => `er:{dead-${expert}}:letters`,
   /** Sorted set request id → time of its failure in ms, of one expert. */
@@ -60,4 +67,9 @@ export const bullmqPrefix = "er";
 /** The BullMQ queue of one expert. */
 export function expertQueueName(expert: string): string {
   return `{${expert}}`;
+}
+
+/** What the keys of one expert's BullMQ queue begin with. */
+export function bullmqKeys(expert: string): string {
+  return `${bullmqPrefix}:${expertQueueName(expert)}:`;
 }

@@ -18,6 +18,8 @@ export interface WorkerReport {
   /** Requests in flight, and how many may be. */
   readonly running: number;
   readonly concurrency: number;
+  /** How many of them its engine can do now, at most `concurrency`. */
+  readonly credits: number;
   /** Requests finished since the worker started. */
   readonly finished: number;
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { EngineError } from "./engine-error.js";
+import type { EnginePulse } from "./engine-pulse.js";
 import type { EngineEvent } from "./inference-engine.js";
 import type { StreamDecoder } from "./stream-decoder.js";
 import { failureInStream, failureOfConnection, failureOfStatus, readErrorBody } from "./upstream-failure.js";
@@ -12,10 +13,14 @@ export interface StreamSettings {
   readonly interTokenMs: number;
   /** The family's way of refusing with a 5xx. */
   readonly disguisedRejection?: RegExp | undefined;
+  /** Of the engine, so that a request in its queue is not taken for one that it forgot. */
+  readonly pulse?: EnginePulse | undefined;
 }
 
 /** Events kept for a slow consumer before the connection is told to wait. */
 const maxKeptEvents = 512;
+/** A silence is excused so often in a row while the engine serves others. */
+const maxExcuses = 9;
 const maxErrorBodyBytes = 64 * 1024;
 /** Time for a server to end the body behind its last event, so that the connection can be used again. */
 const closingGraceMs = 2_000;
@@ -36,6 +41,7 @@ export class EngineStream implements AsyncIterator<readonly EngineEvent[]>, Disp
   private sawToken = false;
   /** Reads that brought events. */
   private reads = 0;
+  private excuses = 0;
   private status = 0;
   private retryAfter: string | undefined;
   /** Set where the body is an error, not a stream. */
@@ -153,6 +159,8 @@ export class EngineStream implements AsyncIterator<readonly EngineEvent[]>, Disp
 
   private noteProgress(): void {
     this.reads += 1;
+    this.excuses = 0;
+    this.settings.pulse?.noteToken();
     if (this.sawToken) {
       this.timer.refresh();
       return;
@@ -172,9 +180,17 @@ export class EngineStream implements AsyncIterator<readonly EngineEvent[]>, Disp
     const { reads } = this;
     setImmediate(() => {
       if (this.outcome !== undefined) return;
-      if (this.reads === reads) this.fail(this.idleError());
+      if (this.reads === reads && !this.isExcused()) this.fail(this.idleError());
       else this.timer.refresh();
     });
+  }
+
+  /** The engine is slow, not dead: it has a queue of its own and gives tokens to others. */
+  private isExcused(): boolean {
+    const { pulse, firstTokenMs, interTokenMs } = this.settings;
+    if (pulse?.isServingOthers(Math.min(firstTokenMs, interTokenMs)) !== true) return false;
+    this.excuses += 1;
+    return this.excuses <= maxExcuses;
   }
 
   private idleError(): EngineError {

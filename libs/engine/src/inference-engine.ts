@@ -1,4 +1,5 @@
 import type { Delta, EngineKind, Endpoint, Usage } from "@expert-router/contracts";
+import type { EngineLoad } from "./engine-load.js";
 
 /** What a server family can do beyond plain generation. */
 export interface EngineCapabilities {
@@ -40,5 +41,7 @@ export interface InferenceEngine {
   generate(call: EngineCall, signal: AbortSignal): AsyncIterable<readonly EngineEvent[]>;
   /** Whether the server would take a request now. Never throws. */
   healthy(timeoutMs: number): Promise<boolean>;
+  /** What the server says of its load; undefined while it cannot be told. Absent where the family says nothing. Never throws. */
+  readonly load?: (timeoutMs: number) => Promise<EngineLoad | undefined>;
   close(): Promise<void>;
 }

@@ -1,11 +1,14 @@
 import type { EngineKind } from "@expert-router/contracts";
+import type { EngineLoad } from "./engine-load.js";
 import type { EngineOptions } from "./engine-options.js";
+import { EnginePulse } from "./engine-pulse.js";
 import { EngineStream, type StreamSettings } from "./engine-stream.js";
 import type { EngineFamily } from "./families/engine-family.js";
 import { lengthReached } from "./finish-event.js";
 import type { EngineCall, EngineCapabilities, EngineEvent, InferenceEngine } from "./inference-engine.js";
 import { openAiBody } from "./openai-body.js";
 import { OpenAiDecoder } from "./openai-decoder.js";
+import { LoadReader } from "./load-reader.js";
 import { Upstream } from "./upstream.js";
 
 /** An inference server that speaks OpenAI's protocol, in the dialect of its family. */
@@ -13,6 +16,8 @@ export class OpenAiEngine implements InferenceEngine {
   readonly kind: EngineKind;
   readonly capabilities: EngineCapabilities;
   private readonly upstream: Upstream;
+  readonly load: ((timeoutMs: number) => Promise<EngineLoad | undefined>) | undefined;
+  private readonly pulse = new EnginePulse();
   private readonly settings: StreamSettings;
 
   constructor(
@@ -26,6 +31,14 @@ export class OpenAiEngine implements InferenceEngine {
       firstTokenMs: options.firstTokenTimeoutMs,
       interTokenMs: options.interTokenTimeoutMs,
       disguisedRejection: family.disguisedRejection,
+      pulse: this.pulse,
+    };
+    if (family.load === undefined) return;
+    const reader = new LoadReader(this.upstream, family.load);
+    this.load = async (timeoutMs) => {
+      const load = await reader.read(timeoutMs);
+      if (load !== undefined) this.pulse.noteWaiting(load.waiting ?? 0);
+      return load;
     };
   }
 

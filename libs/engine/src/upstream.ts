@@ -13,12 +13,18 @@ const connectTimeoutMs = 10_000;
 /** Below the 5 s after which uvicorn, under vLLM and others, closes an idle connection without notice. */
 const keepAliveTimeoutMs = 4_000;
 
+/** A metrics page has some hundred kilobytes. */
+const maxPageBytes = 4 * 1_048_576;
+const missingStatuses = new Set([401, 403, 404, 405, 501]);
+
 /** The connections to one inference server. */
 export class Upstream {
   readonly pool: Pool;
   readonly headers: Readonly<Record<string, string>>;
   /** Health checks have a connection of their own, as the pool may be full of running answers. */
   private readonly checks: Client;
+  /** And so have looks at the load, for a metrics page may take its time. */
+  private readonly looks: Client;
   /** The configured path without the `/v1` it may end with. */
   private readonly root: string;
 
@@ -35,6 +41,7 @@ export class Upstream {
     };
     this.pool = new Pool(url.origin, { ...connection, connections: options.maxConnections });
     this.checks = new Client(url.origin, connection);
+    this.looks = new Client(url.origin, connection);
     this.headers = {
       "content-type": "application/json",
       accept: "text/event-stream, application/json",
@@ -67,7 +74,34 @@ export class Upstream {
     }
   }
 
+  /** A page of text; "missing" where the server says that it has none; undefined where it does not answer well in time. */
+  async page(path: string, timeoutMs: number): Promise<{ readonly text: string } | "missing" | undefined> {
+    try {
+      const { statusCode, body } = await this.looks.request({
+        method: "GET",
+        path: this.pathOf(path),
+        headers: { ...this.headers, accept: "text/plain, application/json" },
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      if (statusCode !== 200) {
+        await body.dump();
+        return missingStatuses.has(statusCode) ? "missing" : undefined;
+      }
+      const parts: Buffer[] = [];
+      let size = 0;
+      // Leaving the loop early ends the connection.
+      for await (const part of body as AsyncIterable<Buffer>) {
+        size += part.length;
+        if (size > maxPageBytes) return "missing";
+        parts.push(part);
+      }
+      return { text: Buffer.concat(parts).toString("utf8") };
+    } catch {
+      return undefined;
+    }
+  }
+
   async close(): Promise<void> {
-    await Promise.all([this.pool.destroy(), this.checks.destroy()]);
+    await Promise.all([this.pool.destroy(), this.checks.destroy(), this.looks.destroy()]);
   }
 }

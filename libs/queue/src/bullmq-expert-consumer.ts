@@ -1,10 +1,13 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { bullmqPrefix, expertQueueName, isRequestId } from "@expert-router/contracts";
-import { isCluster, type RedisClient } from "@expert-router/redis";
-import { Worker, type Job } from "bullmq";
+import { bullmqPrefix, expertQueueName, isRequestId, redisKeys } from "@expert-router/contracts";
+import type { RedisClient } from "@expert-router/redis";
+import { Job, Worker } from "bullmq";
+import { bullmqJobOptions } from "./bullmq-settings.js";
 import type { ExpertConsumer, JobOutcome, TakenJob } from "./expert-queue.js";
+import { JobBell } from "./job-bell.js";
 import { LostFetches } from "./lost-fetches.js";
-import { priorityClassOf } from "./priorities.js";
+import { ServiceOrder, type EndedRun, type Taken } from "./order/service-order.js";
+import { maxReported, maxTaken } from "./order/take-script.js";
+import { plainPolicy, type SchedulingPolicy } from "./scheduling-policy.js";
 
 /** Settings of a {@link BullmqExpertConsumer}. */
 export interface ConsumerOptions {
@@ -15,20 +18,20 @@ export interface ConsumerOptions {
   readonly workerId: string;
   /** Jobs in flight at most. */
   readonly concurrency: number;
+  /** Who is served when. Default: classes one after the other, all tenants alike. */
+  readonly policy?: SchedulingPolicy;
   /** Long enough to outlast a Redis failover; a dead worker is noticed by its heartbeat, not by this. Default 60 s. */
   readonly lockMs?: number;
   readonly onError: (error: Error) => void;
 }
 
-/** Longest sleep of an idle worker, in s; also the longest that {@link BullmqExpertConsumer.stopPulling} takes. */
-const drainDelayS = 1;
-const retryFetchMs = 250;
-/** A blocking fetch in a cluster that takes longer is not relied on; jobs are looked for this often instead. */
-const maxBlockedMs = 2_500;
-const pollMs = 100;
+const retryTakeMs = 250;
 const retryJobMs = 1_000;
+/** Longest time that the end of a job is told to nobody, if no job is taken meanwhile. */
+const tellMs = 100;
+/** Ends that are kept to be told; what is lost of them, the order finds out by itself. */
+const maxUntold = 10_000;
 const lockLostError = new Error("the queue gave the job to another worker");
-const maxFetchesAtOnce = 64;
 /** A job that stalls is handed on, however often: attempts are counted in the request's record. */
 const unboundedStalls = 1_000_000;
 
@@ -36,46 +39,52 @@ type Work = (job: TakenJob) => Promise<JobOutcome>;
 
 interface RunningJob {
   readonly job: Job;
+  readonly priorityClass: TakenJob["priorityClass"];
   readonly token: string;
   readonly lockLost: AbortController;
 }
 
-/** {@link ExpertConsumer} that fetches by hand from BullMQ, so that it takes a job only while there is room. */
+/** {@link ExpertConsumer} that takes jobs in the {@link ServiceOrder} and settles them with BullMQ. */
 export class BullmqExpertConsumer implements ExpertConsumer {
   private readonly worker: Worker;
+  private readonly order: ServiceOrder;
+  private readonly bell: JobBell;
   private readonly jobs = new Set<RunningJob>();
-  /** Tokens of fetches under way. */
-  private readonly fetching = new Set<string>();
+  /** Token of the call under way. */
+  private taking: string | undefined;
   private readonly lostFetches: LostFetches;
-  private taken = 0;
+  private calls = 0;
+  private untold: EndedRun[] = [];
+  private telling: NodeJS.Timeout | undefined;
   private readonly lockMs: number;
   private pulling = false;
   private concurrency: number;
-  /** Jobs fetched at once. */
-  private burst = 1;
   private loop: Promise<void> | undefined;
   private lockTimer: NodeJS.Timeout | undefined;
   private roomWaiter: (() => void) | undefined;
-  /** The fetch that waits on the blocking connection of a cluster. */
-  private blocked: Promise<boolean> | undefined;
   private readonly idleWaiters: (() => void)[] = [];
 
   constructor(private readonly options: ConsumerOptions) {
+    const { expert, redis, workerId } = options;
     this.lockMs = options.lockMs ?? 60_000;
     this.concurrency = options.concurrency;
-    this.worker = new Worker(expertQueueName(options.expert), null, {
-      connection: options.redis,
+    this.worker = new Worker(expertQueueName(expert), null, {
+      connection: redis,
       prefix: bullmqPrefix,
       autorun: false,
-      drainDelay: drainDelayS,
       lockDuration: this.lockMs,
       stalledInterval: this.lockMs,
       maxStalledCount: unboundedStalls,
     });
     this.worker.on("error", options.onError);
+    this.order = new ServiceOrder(expert, redis, options.policy ?? plainPolicy);
+    this.bell = new JobBell(redis, () => this.blockingConnection(), {
+      marker: this.worker.toKey("marker"),
+      own: redisKeys.workerBell(expert, workerId),
+    });
     this.lostFetches = new LostFetches(this.worker, options, {
       isKnown: (id) => [...this.jobs].some(({ job }) => job.id === id),
-      isFetching: (token) => this.fetching.has(token),
+      isFetching: (token) => this.taking === token,
     });
   }
 
@@ -100,7 +109,10 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   async stopPulling(): Promise<void> {
     this.pulling = false;
     this.roomWaiter?.();
+    await this.bell.wake().catch(() => undefined); // It wakes by itself soon.
     await this.loop;
+    // So that nothing is left to it; its record would be stale soon anyway.
+    if (this.loop !== undefined) await this.tell().catch(() => undefined);
   }
 
   async idle(): Promise<void> {
@@ -111,11 +123,12 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   async close(): Promise<void> {
     await this.stopPulling();
     clearInterval(this.lockTimer);
+    clearTimeout(this.telling);
     this.lostFetches.stop();
     await this.worker.close(true);
   }
 
-  /** Sleeps until there is a job, then takes as many as there is room for, several at a time. */
+  /** Takes as many jobs as there is room for, and sleeps when there are no more. */
   private async pull(work: Work): Promise<void> {
     while (this.pulling) {
       if (this.room <= 0) {
@@ -123,61 +136,52 @@ export class BullmqExpertConsumer implements ExpertConsumer {
         continue;
       }
       try {
-        if (await this.takeNext(work)) await this.takeBurst(work);
+        const wanted = Math.min(this.room, maxTaken);
+        const { jobs, lookAgainMs } = await this.take(wanted, work);
+        if (jobs.length === wanted || !this.pulling) continue;
+        const tookMarker = await this.bell.sleep(lookAgainMs);
+        // The room may have gone meanwhile.
+        if (tookMarker && (!this.pulling || this.room <= 0)) await this.bell.passOn();
       } catch (error) {
         this.options.onError(error as Error);
-        await new Promise((resolve) => setTimeout(resolve, retryFetchMs));
+        await new Promise((resolve) => setTimeout(resolve, retryTakeMs));
       }
     }
   }
 
-  /**
-   * Sleeps until there is a job and takes it. In a cluster, the blocking connection can stay without an answer for good after a
-   * failover; then jobs are fetched without it.
-   */
-  private async takeNext(work: Work): Promise<boolean> {
-    if (!isCluster(this.options.redis)) return this.takeOne(work, { block: true });
-    if (this.blocked === undefined) {
-      const blocked = this.takeOne(work, { block: true }).finally(() => (this.blocked = undefined));
-      this.blocked = blocked;
-      blocked.catch(() => undefined); // Heard of below, unless it comes too late to matter.
-      const found = await Promise.race([blocked, sleep(maxBlockedMs, undefined, { ref: false })]);
-      if (found !== undefined) return found;
-    }
-    await sleep(pollMs);
-    return this.takeOne(work, { block: false });
-  }
-
-  /**
-   * A fetch is a round trip: one after the other, they would set the pace under load. Their number doubles while all
-   * find something and falls to what was found otherwise, so that a lone job costs one fetch in vain.
-   */
-  private async takeBurst(work: Work): Promise<void> {
-    while (this.pulling && this.room > 0) {
-      const atOnce = Math.min(this.room, this.burst);
-      const fetches = Array.from({ length: atOnce }, () => this.takeOne(work, { block: false }));
-      const found = (await Promise.all(fetches)).filter((wasThere) => wasThere).length;
-      this.burst = found === atOnce ? Math.min(2 * atOnce, maxFetchesAtOnce) : Math.max(1, found);
-      if (found < atOnce) return;
-    }
-  }
-
-  /** Answers whether there was a job. */
-  private async takeOne(work: Work, { block }: { readonly block: boolean }): Promise<boolean> {
+  private async take(wanted: number, work: Work): Promise<Taken> {
     // A token of its own each time: should a job be handed back and come here again, the first run cannot settle it.
-    const token = `${this.options.workerId}:${(this.taken += 1)}`;
-    this.fetching.add(token);
+    const token = `${this.options.workerId}:${(this.calls += 1)}`;
+    this.taking = token;
     try {
-      const job = await this.worker.getNextJob(token, { block });
-      if (job === undefined) return false;
-      const running: RunningJob = { job, token, lockLost: new AbortController() };
-      // The room may have gone while this call slept in Redis.
-      if (this.pulling && this.room > 0) void this.run(running, work);
-      else await this.handBack(running);
-      return true;
+      const taken = await this.call(token, wanted);
+      for (const { id, priorityClass } of taken.jobs) {
+        const job = new Job(this.worker, "request", {}, bullmqJobOptions, id);
+        const running = { job, priorityClass, token, lockLost: new AbortController() };
+        // The room may have gone while the call was under way.
+        if (this.pulling && this.room > 0) void this.run(running, work);
+        else this.handBack(running).catch((error: unknown) => this.options.onError(error as Error));
+      }
+      return taken;
     } finally {
-      // Only now, for the job counts among the running ones already.
-      this.fetching.delete(token);
+      // Only now, for the jobs count among the running ones already.
+      this.taking = undefined;
+    }
+  }
+
+  private async call(token: string, wanted: number): Promise<Taken> {
+    const { workerId } = this.options;
+    const { lockMs, concurrency } = this;
+    const ended = this.untold;
+    this.untold = [];
+    const room = this.pulling ? Math.max(0, this.room) : 0;
+    try {
+      const taken = await this.order.take({ workerId, token, wanted, room, concurrency, lockMs, ended });
+      this.untold.unshift(...ended.slice(maxReported));
+      return taken;
+    } catch (error) {
+      this.untold.unshift(...ended);
+      throw error;
     }
   }
 
@@ -186,23 +190,39 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   }
 
   private async run(running: RunningJob, work: Work): Promise<void> {
-    const { job, lockLost } = running;
+    const { job, token, priorityClass, lockLost } = running;
     const id = job.id ?? "";
     this.jobs.add(running);
+    let cost: EndedRun["cost"] = "returned";
     try {
-      const priorityClass = priorityClassOf(job.opts.priority);
       const outcome: JobOutcome = isRequestId(id)
         ? await work({ id, priorityClass, lockLost: lockLost.signal })
         : { type: "done" };
       await this.settle(running, outcome);
+      if (outcome.type === "done") cost = outcome.tokens ?? "unknown";
     } catch (error) {
       this.options.onError(error as Error);
       await this.putBack(running);
     } finally {
       this.jobs.delete(running);
+      this.ended({ id, token, cost });
       this.roomWaiter?.();
       if (this.jobs.size === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
     }
+  }
+
+  /** Told with the next call, or soon if there is none. */
+  private ended(run: EndedRun): void {
+    if (this.untold.length < maxUntold) this.untold.push(run);
+    this.telling ??= setTimeout(() => {
+      this.telling = undefined;
+      if (this.untold.length === 0) return;
+      this.tell().catch((error: unknown) => this.options.onError(error as Error));
+    }, tellMs);
+  }
+
+  private async tell(): Promise<void> {
+    await this.call(`${this.options.workerId}:0`, 0);
   }
 
   /** A job that could not be settled would wait until its lock runs out; so Redis is asked until it obeys. */
@@ -227,8 +247,6 @@ export class BullmqExpertConsumer implements ExpertConsumer {
 
   private async handBack({ job, token }: RunningJob): Promise<void> {
     await job.moveToWait(token);
-    // BullMQ sets no marker for a prioritized job, and an idle worker would sleep on.
-    await this.options.redis.zadd(this.worker.toKey("marker"), 0, "0");
   }
 
   /** Extends the locks of all jobs, as happens all the time, and aborts those that are lost. Never rejects. */
@@ -250,6 +268,11 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     } catch (error) {
       this.options.onError(error as Error);
     }
+  }
+
+  /** BullMQ opens it for its own loop, which is not used, and closes it. */
+  private async blockingConnection(): Promise<RedisClient> {
+    return (await this.worker.getBackend().blockingClient) as unknown as RedisClient;
   }
 }
 

@@ -57,6 +57,15 @@ async function enqueue(
   return ids;
 }
 
+async function depth(): Promise<Record<TakenJob["priorityClass"], number>> {
+  const { waiting } = await queue.figures();
+  return {
+    interactive: waiting.interactive.jobs,
+    async: waiting.async.jobs,
+    batch: waiting.batch.jobs,
+  };
+}
+
 const never = new Promise<JobOutcome>(() => undefined);
 
 describe("an expert's queue", () => {
@@ -76,14 +85,14 @@ describe("an expert's queue", () => {
     const id = newRequestId();
     for (let i = 0; i < 3; i++)
       await queue.enqueue({ id, priorityClass: "interactive", tenant: "default", expectedTokens: 100 });
-    expect((await queue.depth()).interactive).toBe(1);
+    expect((await depth()).interactive).toBe(1);
   });
 
   it("serves interactive before async before batch", async () => {
     const [batch] = await enqueue(1, "batch");
     const [asynchronous] = await enqueue(1, "async");
     const [interactive] = await enqueue(1, "interactive");
-    expect(await queue.depth()).toEqual({ interactive: 1, async: 1, batch: 1 });
+    expect(await depth()).toEqual({ interactive: 1, async: 1, batch: 1 });
     const taken: TakenJob[] = [];
     await consume(async (job) => (taken.push(job), { type: "done" }), { concurrency: 1 });
     await waitFor("all jobs", () => taken.length === 3);
@@ -94,9 +103,10 @@ describe("an expert's queue", () => {
   it("knows positions, across classes", async () => {
     const asynchronous = await enqueue(2, "async");
     const interactive = await enqueue(3);
-    const positions = await Promise.all([...interactive, ...asynchronous].map((id) => queue.position(id)));
-    expect(positions).toEqual([0, 1, 2, 3, 4]);
-    expect(await queue.position(newRequestId())).toBeUndefined();
+    const places = await Promise.all([...interactive, ...asynchronous].map((id) => queue.place(id)));
+    expect(places.map((place) => place?.position)).toEqual([0, 1, 2, 3, 4]);
+    expect(places.map((place) => place?.positionInClass)).toEqual([0, 1, 2, 0, 1]);
+    expect(await queue.place(newRequestId())).toBeUndefined();
   });
 
   it("removes what waits and refuses what runs", async () => {
@@ -105,7 +115,7 @@ describe("an expert's queue", () => {
     await waitFor("one running", () => consumer.running === 1);
     expect(await queue.remove(waiting)).toBe(true);
     expect(await queue.remove(running)).toBe(false);
-    expect(await queue.depth()).toEqual({ interactive: 0, async: 0, batch: 0 });
+    expect(await depth()).toEqual({ interactive: 0, async: 0, batch: 0 });
   });
 
   it("runs no more at once than it has room for, and obeys a change of that", async () => {
@@ -125,7 +135,7 @@ describe("an expert's queue", () => {
     await waitFor("none running", () => consumer.running === 0);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(consumer.running).toBe(0);
-    expect((await queue.depth()).interactive).toBe(15);
+    expect((await depth()).interactive).toBe(15);
   });
 
   it.each(["interactive", "async"] as const)(
@@ -135,7 +145,7 @@ describe("an expert's queue", () => {
       const first = await consume(async () => ({ type: "hand-back" }), { workerId: "wrk_a" });
       await waitFor(
         "the hand-back",
-        async () => (await queue.position(id as RequestId)) === 0 || first.running === 0,
+        async () => (await queue.place(id as RequestId))?.position === 0 || first.running === 0,
       );
       await first.stopPulling();
       let takenAtMs = 0;
@@ -166,7 +176,7 @@ describe("an expert's queue", () => {
       return { type: "done" };
     });
     await waitFor("the second try", () => tries === 2);
-    expect(await queue.depth()).toEqual({ interactive: 0, async: 0, batch: 0 });
+    expect(await depth()).toEqual({ interactive: 0, async: 0, batch: 0 });
   });
 
   it("stops pulling and leaves the rest in the queue", async () => {
@@ -183,7 +193,7 @@ describe("an expert's queue", () => {
     finish();
     await stopped;
     await consumer.idle();
-    expect((await queue.depth()).interactive).toBe(2);
+    expect((await depth()).interactive).toBe(2);
   });
 
   it("hands back what a worker still runs: a job that it takes again is not settled by its first run", async () => {

@@ -1,49 +1,45 @@
-import { bullmqPrefix, expertQueueName, type PriorityClass, type RequestId } from "@expert-router/contracts";
+import { expertQueueName, type RequestId } from "@expert-router/contracts";
 import type { RedisClient } from "@expert-router/redis";
-import { Job, Queue, type DefaultJobOptions } from "bullmq";
-import type { Admission, ExpertQueue, JobSum, QueuedJob, QueueFigures, QueuePlace } from "./expert-queue.js";
-import { bullmqPriorities } from "./priorities.js";
+import { Job, Queue } from "bullmq";
+import { bullmqJobOptions, bullmqQueueSettings } from "./bullmq-settings.js";
+import type {
+  Admission,
+  AdmissionClaim,
+  ExpertQueue,
+  QueuedJob,
+  QueueFigures,
+  QueuePlace,
+} from "./expert-queue.js";
+import { ServiceOrder } from "./order/service-order.js";
+import { plainPolicy, type SchedulingPolicy } from "./scheduling-policy.js";
 
-/**
- * A finished job leaves nothing behind in BullMQ: its record and its log have a retention of their own. How often a
- * job is tried is decided by the worker, from the attempts in that record.
- */
-export const bullmqJobOptions: DefaultJobOptions = {
-  removeOnComplete: true,
-  removeOnFail: true,
-  attempts: 1,
-};
-
-/** Settings that every process must give to an expert's BullMQ queue. */
-export const bullmqQueueSettings = {
-  prefix: bullmqPrefix,
-  defaultJobOptions: bullmqJobOptions,
-  streams: { events: { maxLen: 100 } },
-  skipMetasUpdate: false,
-} as const;
-
-/** {@link ExpertQueue} on a BullMQ queue. */
+/** {@link ExpertQueue} on a BullMQ queue with a {@link ServiceOrder} beside it. */
 export class BullmqExpertQueue implements ExpertQueue {
+  private readonly order: ServiceOrder;
+
   constructor(
     readonly expert: string,
     private readonly queue: Queue,
     private readonly redis: RedisClient,
-  ) {}
-
-  /** A queue with a BullMQ `Queue` of its own on `redis`, for processes without a container. */
-  static create(expert: string, redis: RedisClient): BullmqExpertQueue {
-    const queue = new Queue(expertQueueName(expert), { connection: redis, ...bullmqQueueSettings });
-    queue.on("error", () => undefined); // The connection's owner hears its errors.
-    return new BullmqExpertQueue(expert, queue, redis);
+    policy: SchedulingPolicy = plainPolicy,
+  ) {
+    this.order = new ServiceOrder(expert, redis, policy);
   }
 
-  async enqueue(job: QueuedJob): Promise<void> {
-    const priority = bullmqPriorities[job.priorityClass];
-    await this.queue.add("request", {}, priority === 0 ? { jobId: job.id } : { jobId: job.id, priority });
+  /** A queue with a BullMQ `Queue` of its own on `redis`, for processes without a container. */
+  static create(expert: string, redis: RedisClient, policy?: SchedulingPolicy): BullmqExpertQueue {
+    const queue = new Queue(expertQueueName(expert), { connection: redis, ...bullmqQueueSettings });
+    queue.on("error", () => undefined); // The connection's owner hears its errors.
+    return new BullmqExpertQueue(expert, queue, redis, policy);
+  }
+
+  enqueue(job: QueuedJob): Promise<void> {
+    return this.order.enqueue(job, bullmqJobOptions);
   }
 
   async remove(id: RequestId): Promise<boolean> {
-    // A job that a worker holds is locked, and BullMQ refuses to remove it.
+    if (!(await this.order.withdraw(id))) return false;
+    // A job that a worker has taken since is locked, and BullMQ refuses to remove it.
     return (await this.queue.remove(id)) === 1;
   }
 
@@ -51,49 +47,20 @@ export class BullmqExpertQueue implements ExpertQueue {
     return (await this.redis.exists(this.queue.toKey(id))) === 1;
   }
 
-  async place(id: RequestId): Promise<QueuePlace | undefined> {
-    const position = await this.position(id);
-    return position === undefined ? undefined : { position, positionInClass: position };
+  place(id: RequestId): Promise<QueuePlace | undefined> {
+    return this.order.place(id);
   }
 
-  async figures(): Promise<QueueFigures> {
-    const depth = await this.depth();
-    const sum = (jobs: number): JobSum => ({ jobs, tokens: 0 });
-    return {
-      waiting: {
-        interactive: sum(depth.interactive),
-        async: sum(depth.async),
-        batch: sum(depth.batch),
-      },
-      started: { interactive: sum(0), async: sum(0), batch: sum(0) },
-      booked: { interactive: 0, async: 0, batch: 0 },
-    };
+  figures(): Promise<QueueFigures> {
+    return this.order.figures();
   }
 
-  async admit(): Promise<Admission> {
-    return { admitted: true };
+  admit(claim: AdmissionClaim): Promise<Admission> {
+    return this.order.admit(claim);
   }
 
-  async waitingOf(): Promise<number> {
-    return 0;
-  }
-
-  async position(id: RequestId): Promise<number | undefined> {
-    const [wait, prioritized] = [this.queue.toKey("wait"), this.queue.toKey("prioritized")];
-    // Taken from the right end, so the rank counts from there.
-    const fromEnd = await this.redis.lpos(wait, id, "RANK", -1);
-    const [length, rank] = await Promise.all([this.redis.llen(wait), this.redis.zrank(prioritized, id)]);
-    if (fromEnd !== null) return Math.max(0, length - 1 - fromEnd);
-    return rank === null ? undefined : length + rank;
-  }
-
-  async depth(): Promise<Record<PriorityClass, number>> {
-    const counts = await this.queue.getCountsPerPriority(Object.values(bullmqPriorities));
-    return {
-      interactive: counts[bullmqPriorities.interactive] ?? 0,
-      async: counts[bullmqPriorities.async] ?? 0,
-      batch: counts[bullmqPriorities.batch] ?? 0,
-    };
+  waitingOf(tenant: string): Promise<number> {
+    return this.order.waitingOf(tenant);
   }
 
   /**
@@ -115,16 +82,10 @@ export class BullmqExpertQueue implements ExpertQueue {
         () => undefined, // Finished or taken back in between.
       );
     }
-    if (moved > 0) await this.wakeWorkers();
     return moved;
   }
 
   async close(): Promise<void> {
     await this.queue.close();
-  }
-
-  /** BullMQ sets no marker when it puts a prioritized job back, so an idle worker would sleep on. */
-  private async wakeWorkers(): Promise<void> {
-    await this.redis.zadd(this.queue.toKey("marker"), 0, "0");
   }
 }

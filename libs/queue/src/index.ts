@@ -1,5 +1,6 @@
 export { BullmqExpertConsumer, type ConsumerOptions } from "./bullmq-expert-consumer.js";
-export { BullmqExpertQueue, bullmqJobOptions, bullmqQueueSettings } from "./bullmq-expert-queue.js";
+export { BullmqExpertQueue } from "./bullmq-expert-queue.js";
+export { bullmqJobOptions, bullmqQueueSettings } from "./bullmq-settings.js";
 export { queuedJob } from "./expert-queue.js";
 export type {
   Admission,
@@ -14,4 +15,5 @@ export type {
   TakenJob,
   WorkerRegistry,
 } from "./expert-queue.js";
+export { plainPolicy, type SchedulingPolicy, type TenantPolicy } from "./scheduling-policy.js";
 export { RedisWorkerRegistry, type WorkerRegistryOptions } from "./redis-worker-registry.js";

@@ -12,8 +12,8 @@ export interface ConsumerView {
 const lookMs = 250;
 
 /**
- * Puts back the jobs that Redis gave to this worker in a reply that never came: the connection broke behind the script, and
- * the client library's second call fetched another job. The worker lives and beats, so nobody else would notice
+ * Puts back the jobs that Redis gave to this worker in a reply that never came. A call that the client library sends again is
+ * given the same jobs again; this is for calls that were given up. The worker lives and beats, so nobody else would notice
  * before the lock runs out. After every reconnect the list of active jobs is looked through for them.
  */
 export class LostFetches {
@@ -73,7 +73,5 @@ export class LostFetches {
     const job = await Job.fromId(this.worker, id);
     if (job === undefined) return;
     await job.moveToWait(token).catch(() => undefined); // Its lock ran out meanwhile.
-    // BullMQ sets no marker when it puts a prioritized job back, and an idle worker would sleep on.
-    await this.options.redis.zadd(this.worker.toKey("marker"), 0, "0");
   }
 }

@@ -1,17 +1,11 @@
 import type { PriorityClass } from "@expert-router/contracts";
 
 /**
- * BullMQ priority of each class. 0 is the plain waiting list, which is served before every other number; a smaller
- * number is served before a larger one.
+ * BullMQ priority of each class while it waits. Never 0, which would put a job into the plain list that holds what was handed back; the
+ * order among waiting jobs is not BullMQ's, but a BullMQ worker would serve them by these numbers.
  */
 export const bullmqPriorities: Readonly<Record<PriorityClass, number>> = {
-  interactive: 0,
+  interactive: 1,
   async: 10,
   batch: 20,
 };
-
-/** The class that a BullMQ priority stands for. */
-export function priorityClassOf(priority: number | undefined): PriorityClass {
-  if (priority === bullmqPriorities.batch) return "batch";
-  return priority === bullmqPriorities.async ? "async" : "interactive";
-}

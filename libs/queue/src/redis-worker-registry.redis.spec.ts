@@ -54,6 +54,7 @@ function report(id: string): WorkerReport {
     engineModel: "simulated",
     running: 0,
     concurrency: 1,
+    credits: 1,
     finished: 0,
   };
 }

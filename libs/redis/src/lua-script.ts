@@ -1,14 +1,26 @@
 import { createHash } from "node:crypto";
 import { isCluster, type RedisClient } from "./connect.js";
 
+const knownScripts = new WeakMap<RedisClient, Set<string>>();
+
+/**
+ * Hashes of the scripts that the server behind a connection is known to have. A hash that it does not know would have to be
+ * followed by the text, behind commands that were sent meanwhile; so a new connection begins with the text.
+ */
+function scriptsKnownOn(redis: RedisClient): Set<string> {
+  let known = knownScripts.get(redis);
+  if (known === undefined) {
+    const scripts = (known = new Set<string>());
+    knownScripts.set(redis, scripts);
+    // A server that comes back may have forgotten them.
+    redis.on("close", () => scripts.clear());
+  }
+  return known;
+}
+
 /** A Lua script, sent by its hash once the connection has seen it run, and by its text before that. */
 export class LuaScript {
   private readonly sha: string;
-  /**
-   * Connections on which the server is known to have the script. A hash that the server does not know would have to be
-   * followed by the text, behind commands that were sent meanwhile; so a new connection begins with the text.
-   */
-  private readonly knownOn = new WeakSet<RedisClient>();
 
   constructor(private readonly text: string) {
     this.sha = createHash("sha1").update(text).digest("hex");
@@ -24,12 +36,13 @@ export class LuaScript {
     keys: readonly string[],
     args: readonly (string | number)[],
   ): Promise<unknown> {
-    if (!isCluster(redis) && !this.knownOn.has(redis)) {
-      const reply = await redis.eval(this.text, keys.length, ...keys, ...args);
-      this.knownOn.add(redis);
-      // A server that comes back may have forgotten it.
-      redis.once("close", () => this.knownOn.delete(redis));
-      return reply;
+    if (!isCluster(redis)) {
+      const known = scriptsKnownOn(redis);
+      if (!known.has(this.sha)) {
+        const reply = await redis.eval(this.text, keys.length, ...keys, ...args);
+        known.add(this.sha);
+        return reply;
+      }
     }
     try {
       return await redis.evalsha(this.sha, keys.length, ...keys, ...args);

@@ -15,6 +15,10 @@ export interface Metrics {
   readonly routeDecisions: Counter<"expert" | "reason">;
   readonly classifySeconds: Histogram;
   readonly queueDepth: Gauge<"expert" | "class">;
+  /** Time that one more request would wait. */
+  readonly estimatedWaitSeconds: Gauge<"expert" | "class">;
+  /** Workers that would run what is there and keep to the target waits; for autoscalers. */
+  readonly desiredWorkers: Gauge<"expert">;
   /** From accepted to taken by a worker. */
   readonly queueWaitSeconds: Histogram<"expert" | "class">;
   /** From accepted to the first token. */
@@ -30,6 +34,8 @@ export interface Metrics {
   readonly running: Gauge<"expert">;
   /** Requests that the workers of an expert may run at once. */
   readonly capacity: Gauge<"expert">;
+  /** Requests that the worker gives to its engine at once, as its engine can do now. */
+  readonly engineCredits: Gauge<"expert">;
   readonly workers: Gauge<"expert">;
   /** 1 while the worker's engine answers its health check and the circuit in front of it is not open. */
   readonly engineUp: Gauge<"expert">;
@@ -82,6 +88,11 @@ export function createMetrics(options: { readonly defaultMetrics?: boolean } = {
     ]),
     classifySeconds: histogram("classify_seconds", "Time to classify one prompt.", computeBuckets),
     queueDepth: gauge("queue_depth", "Requests waiting.", ["expert", "class"]),
+    estimatedWaitSeconds: gauge("estimated_wait_seconds", "Time that one more request would wait.", [
+      "expert",
+      "class",
+    ]),
+    desiredWorkers: gauge("desired_workers", "Workers that would keep to the target waits.", ["expert"]),
     queueWaitSeconds: histogram(
       "queue_wait_seconds",
       "Time from accepted to taken by a worker.",
@@ -100,6 +111,7 @@ export function createMetrics(options: { readonly defaultMetrics?: boolean } = {
     jobs: counter("jobs_total", "Requests that ended, by status.", ["status"]),
     running: gauge("running_requests", "Requests being run.", ["expert"]),
     capacity: gauge("capacity_requests", "Requests that may run at once.", ["expert"]),
+    engineCredits: gauge("engine_credits", "Requests that the engine can do at once now.", ["expert"]),
     workers: gauge("workers", "Workers alive.", ["expert"]),
     engineUp: gauge("engine_up", "1 while the engine takes requests.", ["expert"]),
     engineCircuitState: gauge(

@@ -70,11 +70,14 @@ export class RedisRequestStore implements RequestStore {
     await Promise.all(writes);
   }
 
-  async createOnce(record: RequestRecord, liveChannel: string): Promise<RequestStatus | "created"> {
+  async createOnce(
+    record: RequestRecord,
+    liveChannel: string,
+  ): Promise<{ readonly status: RequestStatus | "created"; readonly expert: string }> {
     const args = [unfinishedKeptMs(record), ...Object.entries(toRequestHash(record, liveChannel)).flat()];
-    return (await createOnceScript.run(this.redis, [redisKeys.meta(record.id)], args)) as
-      | RequestStatus
-      | "created";
+    const reply = await createOnceScript.run(this.redis, [redisKeys.meta(record.id)], args);
+    const [status, expert] = reply as [RequestStatus | "created", string];
+    return { status, expert: status === "created" ? record.decision.expert : expert };
   }
 
   async forget(ids: readonly RequestId[]): Promise<void> {

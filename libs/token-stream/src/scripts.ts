@@ -174,15 +174,15 @@ return 1
 `);
 
 /**
- * Writes a record unless it is there. KEYS: meta. ARGV: ms that it is kept, then fields and values in turn. Answers its status,
- * or 'created'.
+ * Writes a record unless it is there. KEYS: meta. ARGV: ms that it is kept, then fields and values in turn. Answers its
+ * status and expert, or 'created' and ''.
  */
 export const createOnceScript = new LuaScript(`
-local status = redis.call('HGET', KEYS[1], 'status')
-if status then return status end
+local there = redis.call('HMGET', KEYS[1], 'status', 'expert')
+if there[1] then return there end
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return 'created'
+return {'created', ''}
 `);
 
 /** Notes how an attempt left a request; a record that is gone stays gone. KEYS: meta. ARGV: '1' if it does not count, '1' if nothing can go on behind it. */

@@ -25,9 +25,12 @@ export interface RequestStore {
   ): Promise<void>;
   /**
    * The same for a request that may be there already: one of a batch, which a crash may have left here. Answers `created`, or the
-   * status of the one that is there and stays as it is.
+   * status of the one that is there and stays as it is; and the expert, which may be another one there.
    */
-  createOnce(record: RequestRecord, liveChannel: string): Promise<RequestStatus | "created">;
+  createOnce(
+    record: RequestRecord,
+    liveChannel: string,
+  ): Promise<{ readonly status: RequestStatus | "created"; readonly expert: string }>;
   /** Removes all that is stored of these requests. */
   forget(ids: readonly RequestId[]): Promise<void>;
   /** The request as it stands, or undefined if it never was or has expired. */

@@ -21,6 +21,15 @@ export function engineSimCommand(): Command {
       "--time-factor-under-load <factor>",
       `how much slower it is when full (${defaults.timeFactorUnderLoad})`,
     )
+    .option("--time-factor <factor>", `both latencies times this (${defaults.timeFactor})`)
+    .option(
+      "--prefix-cache-size <number>",
+      `message boundaries that a simulated prefix cache holds; 0: none (${defaults.prefixCacheSize})`,
+    )
+    .option(
+      "--prefix-cache-speedup <factor>",
+      `how much faster a held part of a prompt is (${defaults.prefixCacheSpeedup})`,
+    )
     .option("--max-tokens-default <number>", "tokens of an answer whose request names no limit")
     .option(
       "--failure-injection-rate <share>",

@@ -95,7 +95,7 @@ export class DeadLetterDesk {
     const present = await this.store.read(record.id);
     if (present === undefined) await this.store.create(record);
     else if (present.status !== "queued") return;
-    const queue = BullmqExpertQueue.create(record.decision.expert, this.redis);
+    const queue = BullmqExpertQueue.create(record.decision.expert, this.redis, this.system.scheduling);
     try {
       await queue.enqueue(queuedJob(record));
     } finally {

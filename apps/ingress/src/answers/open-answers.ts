@@ -23,13 +23,14 @@ export class OpenAnswers {
   }
 
   /**
-   * Gives up the answers whose deadline has passed. One that is not over `graceMs` later is ended from here, for its
+   * Gives up the answers whose deadline has passed, and says which ones should have started by now. One that is not over `graceMs` later is ended from here, for its
    * log tells nothing, or its client does not read; one that is over and still open by then is cut off, because a
    * client that has stopped reading would keep its socket and what waits for it for ever.
    */
   expireLate(nowMs: number, graceMs: number): void {
     for (const [answer, response] of this.answers) {
-      const { deadlineAtMs } = answer;
+      const { deadlineAtMs, startByMs } = answer;
+      if (startByMs !== undefined && startByMs <= nowMs && !answer.isOver) answer.overdue?.();
       if (deadlineAtMs === undefined || deadlineAtMs > nowMs) continue;
       if (nowMs - deadlineAtMs < graceMs) {
         if (!answer.isOver) answer.expire?.();

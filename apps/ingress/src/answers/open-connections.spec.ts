@@ -1,7 +1,7 @@
 /** What happens on real sockets: clients that leave, that read slowly, and a process that ends. */
 import { once } from "node:events";
 import http from "node:http";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { startIngress, type FixtureOptions, type IngressFixture } from "../testing/ingress-fixture.js";
 
 const completed = { status: "completed" } as const;
@@ -137,7 +137,7 @@ describe("a request whose time is over while Redis is away", () => {
 
 describe("a connection", () => {
   it("is used again after a stream, with nothing left on it", async () => {
-    await listen({ maxQueuedPerExpert: 100 });
+    await listen({ maxQueued: 100 });
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     const ports = new Set<number | undefined>();
     for (let round = 0; round < 12; round++) {
@@ -163,6 +163,79 @@ describe("a connection", () => {
     await new Promise((resolve) => setTimeout(resolve, 80));
     ingress.ports.logs.end(id, { status: "failed", error: { code: "engine_error", message: "no" } });
     expect(await answer).toMatch(/^(: waiting\n\n){2,}data: \{"error":\{"message":"no".*\}\}\n\n$/);
+  });
+});
+
+describe("a stream that waits in the queue", () => {
+  it("tells its place, and so do the events of a job, until something comes", async () => {
+    await listen({ maxQueued: 100, tuning: { placeAfterMs: 30, placeEveryMs: 30, placeRoundMs: 10 } });
+    const first = response(request({ stream: true, model: "code" })).then(text);
+    await ingress.queued("code");
+    const second = response(request({ stream: true, model: "code" })).then(text);
+    const { jobs } = ingress.ports.queues.get("code")!;
+    await expect.poll(() => jobs.length).toBe(2);
+    const asked = vi.spyOn(ingress.ports.queues.get("code")!, "place");
+    await expect.poll(() => asked.mock.calls.length).toBeGreaterThan(4);
+    const [one, two] = jobs.map((job) => job.id);
+    ingress.ports.logs.append(one!, { epoch: 1, seq: 1 }, ["x"]);
+    asked.mockClear();
+    await expect.poll(() => asked.mock.calls.length).toBeGreaterThan(2);
+    expect(asked.mock.calls.map(([id]) => id)).not.toContain(one);
+    for (const id of [one!, two!]) ingress.ports.logs.end(id, completed);
+    expect(await first).toMatch(/^(: queue_position=0 eta_s=0.0\n\n)+data: /);
+    expect(await second).toMatch(/^(: queue_position=1 eta_s=0.0\n\n)+data: /);
+  });
+
+  it("is not asked about when a worker has it", async () => {
+    await listen({ tuning: { placeAfterMs: 0, placeEveryMs: 0, placeRoundMs: 10 } });
+    const answer = response(request({ stream: true })).then(text);
+    const id = await ingress.queued();
+    await ingress.ports.queues.get("general")!.remove(id);
+    const asked = vi.spyOn(ingress.ports.queues.get("general")!, "place");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(asked.mock.calls.length).toBeLessThan(2);
+    ingress.ports.logs.end(id, completed);
+    await answer;
+  });
+
+  it("is asked about in bounded rounds", async () => {
+    await listen({ maxQueued: 200, tuning: { placeAfterMs: 0, placeEveryMs: 0, placeRoundMs: 200 } });
+    const asked = vi.spyOn(ingress.ports.queues.get("general")!, "place");
+    const sent = Array.from({ length: 120 }, () => request({ stream: true }));
+    await expect.poll(() => ingress.ports.queues.get("general")!.jobs.length).toBe(120);
+    asked.mockClear();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(asked.mock.calls.length).toBeGreaterThan(24);
+    expect(asked.mock.calls.length).toBeLessThanOrEqual(100);
+    // All have their turn before anybody has a second one.
+    const ids = asked.mock.calls.slice(0, 100).map(([id]) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const one of sent) one.destroy();
+  });
+});
+
+describe("a request that waits longer than it may", () => {
+  it.each([[{ stream: true }], [{}]])("ends with a code of its own: %j", async (body) => {
+    await listen({ queueTimeoutS: 0.1, syncTimeoutS: 60, tuning: { deadlineSweepMs: 20 } });
+    const sent = response(request(body));
+    const id = await ingress.queued();
+    const answer = await sent;
+    expect(answer.statusCode).toBe(504);
+    expect(JSON.parse(await text(answer))).toMatchObject({ error: { code: "queue_timeout" } });
+    expect(ingress.ports.logs.states.get(id)!.status).toBe("expired");
+    expect(ingress.ports.queues.get("general")!.jobs).toEqual([]);
+  });
+
+  it("is left alone once a worker has it", async () => {
+    await listen({ queueTimeoutS: 0.1, syncTimeoutS: 60, tuning: { deadlineSweepMs: 20 } });
+    const sent = response(request({}));
+    const id = await ingress.queued();
+    const state = ingress.ports.logs.states.get(id)!;
+    ingress.ports.logs.states.set(id, { ...state, status: "in_progress", attempts: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, ["late"]);
+    ingress.ports.logs.end(id, completed);
+    expect((await sent).statusCode).toBe(200);
   });
 });
 

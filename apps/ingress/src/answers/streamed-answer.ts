@@ -4,6 +4,7 @@ import type { FastifyReply } from "fastify";
 import { terminalError, toCodedError } from "../http/error-answer.js";
 import { SseResponse, sseComment, sseData, sseDone } from "../http/sse-response.js";
 import type { AnswerContext, OpenAnswer } from "./answer-context.js";
+import type { PlaceViewer } from "./queue-places.js";
 import { ChunkEncoder, tellsFinish } from "./chunk-encoder.js";
 
 /** How a stream is to be written. */
@@ -17,7 +18,7 @@ export interface StreamedAnswerOptions {
  * A `stream: true` answer: writes each batch of deltas with one write. Headers go out with the first delta, so
  * that whatever fails before it is answered with a proper status.
  */
-export class StreamedAnswer implements TokenSink, OpenAnswer {
+export class StreamedAnswer implements TokenSink, OpenAnswer, PlaceViewer {
   /** Resolves once the stream has begun or the client has left; rejects if the request failed before. */
   readonly begun: Promise<void>;
   readonly isResumable = false;
@@ -26,6 +27,7 @@ export class StreamedAnswer implements TokenSink, OpenAnswer {
   private roleSent = false;
   private finishSeen = false;
   private hasDelta = false;
+  private isOverdue = false;
   private readonly encoder: ChunkEncoder;
   private readonly sse: SseResponse;
   private readonly waiting: NodeJS.Timeout;
@@ -47,6 +49,16 @@ export class StreamedAnswer implements TokenSink, OpenAnswer {
 
   get isOver(): boolean {
     return this.state === "over";
+  }
+
+  get isWaiting(): boolean {
+    return this.state !== "over" && !this.hasDelta;
+  }
+
+  showPlace(text: string): void {
+    if (!this.isWaiting) return;
+    this.open();
+    if (!this.sse.isBehind) this.sse.write(sseComment(text));
   }
 
   /** Names the follow that feeds this sink. */
@@ -101,6 +113,15 @@ export class StreamedAnswer implements TokenSink, OpenAnswer {
 
   get deadlineAtMs(): number | undefined {
     return this.context.deadlineAtMs;
+  }
+
+  get startByMs(): number | undefined {
+    return this.hasDelta || this.isOverdue ? undefined : this.context.startByMs;
+  }
+
+  overdue(): void {
+    this.isOverdue = true;
+    this.context.observer.waitedLong();
   }
 
   expire(): void {

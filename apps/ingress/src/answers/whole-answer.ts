@@ -15,6 +15,7 @@ export class WholeAnswer implements TokenSink, OpenAnswer {
   private following: Following | undefined;
   private over = false;
   private hasDelta = false;
+  private isOverdue = false;
   private readonly assembler = new AnswerAssembler();
   private settle!: {
     resolve: (body: Record<string, unknown> | undefined) => void;
@@ -79,6 +80,15 @@ export class WholeAnswer implements TokenSink, OpenAnswer {
 
   get deadlineAtMs(): number | undefined {
     return this.context.deadlineAtMs;
+  }
+
+  get startByMs(): number | undefined {
+    return this.hasDelta || this.isOverdue ? undefined : this.context.startByMs;
+  }
+
+  overdue(): void {
+    this.isOverdue = true;
+    this.context.observer.waitedLong();
   }
 
   expire(): void {

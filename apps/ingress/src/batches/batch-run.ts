@@ -11,7 +11,7 @@ import {
   type UnrunCode,
 } from "@expert-router/batch";
 import type { Batch, BatchError, Endpoint, FileId, RequestRecord, Terminal } from "@expert-router/contracts";
-import type { StorageAdmission } from "../completions/storage-admission.js";
+import type { StorageAdmission } from "../admission/storage-admission.js";
 import type { StoredFiles } from "../files/stored-file.js";
 import { deadlineExceeded } from "../http/error-answer.js";
 import { BatchTaken, type BatchArchive, type BatchVersion } from "./batch-archive.js";

@@ -1,7 +1,7 @@
 import type { BatchId } from "@expert-router/contracts";
 import { Inject, Injectable } from "@nestjs/common";
 import { RequestIntake } from "../completions/request-intake.js";
-import { StorageAdmission } from "../completions/storage-admission.js";
+import { StorageAdmission } from "../admission/storage-admission.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { repeat, type RepeatingTask } from "../experts/repeating-task.js";
 import { FileDesk } from "../files/file-desk.js";
@@ -19,6 +19,7 @@ const maxRunsOfTenant = 4;
 /** Lines on their way at least and at most, of all batches of this process; their bytes. */
 const minWindowLines = 512;
 const maxWindowLines = 8_192;
+const placesKeptMs = 1_000;
 const windowBytes = 16 * 1_048_576;
 /** A run that failed is tried again after this time, doubled each time. */
 const retryMs = 1_000;
@@ -43,6 +44,9 @@ export class BatchWatch {
   private readonly failures = new Map<BatchId, Failures>();
   private tasks: RepeatingTask[] = [];
   private stopped = false;
+  /** Requests that all workers may run at once, and when they were counted. */
+  private places = 0;
+  private placesAtMs = 0;
 
   constructor(
     @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
@@ -100,7 +104,6 @@ export class BatchWatch {
     const parts: BatchRunParts = {
       ports: this.ports,
       intake: this.intake,
-      monitor: this.monitor,
       archive: new BatchArchive(this.ports.files),
       files: this.fileDesk.files,
       lines: this.lines,
@@ -160,10 +163,13 @@ export class BatchWatch {
   }
 
   private bound(): WindowBound {
-    let places = 0;
-    for (const { capacity } of this.monitor.statuses()) places += capacity;
+    const nowMs = Date.now();
+    if (nowMs - this.placesAtMs >= placesKeptMs) {
+      this.places = this.monitor.statuses().reduce((sum, { capacity }) => sum + capacity, 0);
+      this.placesAtMs = nowMs;
+    }
     // As many wait as run, so that no engine waits for a line.
-    const lines = Math.min(maxWindowLines, Math.max(minWindowLines, 2 * places));
+    const lines = Math.min(maxWindowLines, Math.max(minWindowLines, 2 * this.places));
     const share = Math.max(1, this.runs.size);
     return { lines: Math.ceil(lines / share), bytes: Math.ceil(windowBytes / share) };
   }

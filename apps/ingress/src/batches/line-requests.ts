@@ -16,6 +16,7 @@ import {
   isContinuable,
   requestOrigin,
 } from "../completions/request-traits.js";
+import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { maxNesting } from "../http/json-body.js";
 import { validate } from "../http/request-validation.js";
 import { INGRESS_CONTEXT } from "../wiring/injection-tokens.js";
@@ -29,6 +30,7 @@ export class LineRequests {
   constructor(
     @Inject(INGRESS_CONTEXT) context: IngressContext,
     @Inject(ExpertChooser) private readonly chooser: ExpertChooser,
+    @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
   ) {
     this.models = new Set([autoModel, ...context.settings.system.experts.map((expert) => expert.id)]);
   }
@@ -50,19 +52,18 @@ export class LineRequests {
       refuseDeepNesting(body);
       const { model } = validate(bodySchemas[endpoint], body);
       const createdAtMs = Date.now();
+      const input = classifierInput(endpoint, body);
+      const decision = await this.chooser.choose(model, input, requestOrigin({ id, tenant }, body), "batch");
+      const { meanAnswerTokens } = this.monitor.load(decision.expert);
       return {
         id,
         kind: "batch",
         endpoint,
         body,
-        decision: await this.chooser.choose(
-          model,
-          classifierInput(endpoint, body),
-          requestOrigin({ id, tenant }, body),
-        ),
+        decision,
         tenant,
         priorityClass: "batch",
-        expectedTokens: expectedTokens(body),
+        expectedTokens: expectedTokens(body, { bodyBytes: line.bytes, meanAnswerTokens }),
         createdAtMs,
         deadlineAtMs: batch.expires_at === null ? undefined : batch.expires_at * 1_000,
         continuable: isContinuable(endpoint, body),

@@ -15,6 +15,8 @@ export interface LineListener {
 /** Collects the answer to one line. */
 export class LineSink implements TokenSink {
   following: Following | undefined;
+  /** Whose queue it is on: another one than decided, where a process before this one decided otherwise. */
+  expert: string;
   /** When somebody looked last whether Redis still has it. */
   lookedAtMs = Date.now();
   private readonly assembler = new AnswerAssembler();
@@ -25,7 +27,9 @@ export class LineSink implements TokenSink {
     readonly line: Omit<BatchLine, "body">,
     private readonly batchId: BatchId,
     private readonly listener: LineListener,
-  ) {}
+  ) {
+    this.expert = record.decision.expert;
+  }
 
   get isOver(): boolean {
     return this.over;
@@ -66,8 +70,8 @@ export class LineSink implements TokenSink {
       const error = terminalError(terminal);
       return refused(at, error.definition.status, error.toBody());
     }
-    const { id, endpoint, decision, createdAtMs } = this.record;
-    const identity = { id, endpoint, model: decision.expert, created: Math.floor(createdAtMs / 1_000) };
+    const { id, endpoint, createdAtMs } = this.record;
+    const identity = { id, endpoint, model: this.expert, created: Math.floor(createdAtMs / 1_000) };
     return answered(at, this.assembler.answer(identity, usage), usage);
   }
 }

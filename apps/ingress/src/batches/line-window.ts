@@ -1,8 +1,7 @@
 import type { BatchLine, BatchResult } from "@expert-router/batch";
-import type { BatchId, RequestId, RequestRecord, RequestStatus, Terminal } from "@expert-router/contracts";
+import type { BatchId, RequestId, RequestRecord, Terminal } from "@expert-router/contracts";
 import { queuedJob } from "@expert-router/queue";
 import type { RequestIntake } from "../completions/request-intake.js";
-import type { ExpertMonitor } from "../experts/expert-monitor.js";
 import { isFinalStatus } from "../jobs/job-view.js";
 import type { IngressPorts } from "../wiring/ports.js";
 import { LineSink, type LineListener } from "./line-sink.js";
@@ -15,7 +14,6 @@ const looksAtOnce = 200;
 export interface LineWindowParts {
   readonly ports: IngressPorts;
   readonly intake: RequestIntake;
-  readonly monitor: ExpertMonitor;
 }
 
 /** A line that shall be run. */
@@ -93,7 +91,7 @@ export class LineWindow implements LineListener {
     for (let from = 0; from < sinks.length; from += looksAtOnce) {
       const some = sinks.slice(from, from + looksAtOnce);
       await Promise.all(
-        some.map(({ record }) => this.parts.intake.takeOut(record.id, record.decision.expert, terminal)),
+        some.map(({ record, expert }) => this.parts.intake.takeOut(record.id, expert, terminal)),
       );
     }
   }
@@ -122,18 +120,18 @@ export class LineWindow implements LineListener {
     const { store, follower, queues } = this.parts.ports;
     // The follow stands before the request exists, so that nothing can come before somebody listens.
     for (const sink of sinks) sink.following = follower.follow(sink.record.id, sink, { owner: true });
-    const states = await Promise.all(sinks.map(({ record }) => store.createOnce(record, follower.channel)));
+    const there = await Promise.all(sinks.map(({ record }) => store.createOnce(record, follower.channel)));
     await Promise.all(
       sinks.map(async (sink, i) => {
         const { record } = sink;
-        const state = states[i] as RequestStatus | "created";
-        if (state !== "created") {
+        const { status, expert } = there[i]!;
+        if (status !== "created") {
           sink.startOver();
+          sink.expert = expert;
           sink.following = follower.follow(record.id, sink, { restartable: true });
-          if (isFinalStatus(state)) return;
+          if (isFinalStatus(status)) return;
         }
-        await queues.get(record.decision.expert)?.enqueue(queuedJob(record));
-        if (state === "created") this.parts.monitor.load(record.decision.expert).countAdded();
+        await queues.get(sink.expert)?.enqueue(queuedJob(record));
       }),
     );
   }
@@ -142,7 +140,7 @@ export class LineWindow implements LineListener {
     const { store, queues } = this.parts.ports;
     // In this order: a worker closes the log before it takes the job off the queue.
     const queued = await Promise.all(
-      sinks.map(async ({ record }) => queues.get(record.decision.expert)?.has(record.id)),
+      sinks.map(async ({ record, expert }) => queues.get(expert)?.has(record.id)),
     );
     const states = await store.readMany(sinks.map(({ record }) => record.id));
     const gone: LineSink[] = [];
@@ -153,7 +151,7 @@ export class LineWindow implements LineListener {
         if (sink.isOver) return;
         if (state === undefined) gone.push(sink);
         else if (!isFinalStatus(state.status) && queued[i] === false)
-          await queues.get(sink.record.decision.expert)?.enqueue(queuedJob(state));
+          await queues.get(sink.expert)?.enqueue(queuedJob(state));
       }),
     );
     for (const sink of gone) sink.startOver();

@@ -10,17 +10,19 @@ import { Controller, HttpCode, Inject, Post, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { AnswerContext, AnswerObserver } from "../answers/answer-context.js";
 import { OpenAnswers } from "../answers/open-answers.js";
+import { QueuePlaces } from "../answers/queue-places.js";
 import { StreamedAnswer } from "../answers/streamed-answer.js";
 import { WholeAnswer } from "../answers/whole-answer.js";
+import { Admission } from "../admission/admission.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { syncTenant } from "../http/tenant.js";
 import { validate } from "../http/request-validation.js";
 import { INGRESS_CONTEXT } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import { ExpertChooser } from "./expert-chooser.js";
+import { prefixKeys } from "./prefix-keys.js";
 import { priorityHeader, readPriority } from "./priority.js";
 import { decisionHeaders, expired, RequestIntake } from "./request-intake.js";
-import { StorageAdmission } from "./storage-admission.js";
 import {
   classifierInput,
   expectedTokens,
@@ -43,7 +45,8 @@ export class CompletionsController {
     @Inject(ExpertChooser) private readonly chooser: ExpertChooser,
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
     @Inject(RequestIntake) private readonly intake: RequestIntake,
-    @Inject(StorageAdmission) private readonly storage: StorageAdmission,
+    @Inject(Admission) private readonly admission: Admission,
+    @Inject(QueuePlaces) private readonly places: QueuePlaces,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
   ) {}
 
@@ -63,14 +66,17 @@ export class CompletionsController {
     const record = await this.accept(endpoint, request);
     const { expert } = record.decision;
     const load = this.monitor.load(expert);
-    const headers = { ...decisionHeaders(record.id, record.decision), ...load.rateLimitHeaders() };
+    const headers = {
+      ...decisionHeaders(record.id, record.decision),
+      ...load.rateLimitHeaders(record.priorityClass, record.expectedTokens),
+    };
     reply.headers(headers);
-    load.admit({ waits: true });
-    this.storage.admit(record, request.bodyBytes);
+    await this.admission.admit(record, request.bodyBytes);
     const context: AnswerContext = {
       identity: { id: record.id, endpoint, model: expert, created: Math.floor(record.createdAtMs / 1_000) },
       acceptedAtMs: record.createdAtMs,
       deadlineAtMs: record.deadlineAtMs,
+      startByMs: this.startByMs(record),
       headers,
       observer: this.observe(record),
     };
@@ -78,24 +84,31 @@ export class CompletionsController {
     else await this.whole(record, context, reply);
   }
 
+  /** Where waiting has a bound of its own. */
+  private startByMs({ createdAtMs }: RequestRecord): number | undefined {
+    const { queueTimeoutS, syncTimeoutS } = this.context.settings.system.limits;
+    return queueTimeoutS < syncTimeoutS ? createdAtMs + queueTimeoutS * 1_000 : undefined;
+  }
+
   private async accept(endpoint: Endpoint, request: FastifyRequest): Promise<RequestRecord> {
     const body = request.body as Record<string, unknown>;
     const { model, stream } = validate(bodySchemas[endpoint], body);
     const createdAtMs = Date.now();
+    const tenant = syncTenant(request, body);
     const priorityClass = readPriority(request.headers[priorityHeader], "interactive");
+    const input = classifierInput(endpoint, body);
+    const decision = await this.chooser.choose(model, input, requestOrigin(request, body), priorityClass);
+    const { meanAnswerTokens } = this.monitor.load(decision.expert);
     return {
       id: request.id as RequestId,
       kind: "sync",
       endpoint,
       body,
-      decision: await this.chooser.choose(
-        model,
-        classifierInput(endpoint, body),
-        requestOrigin(request, body),
-      ),
-      tenant: syncTenant(request, body),
+      decision,
+      tenant,
       priorityClass,
-      expectedTokens: expectedTokens(body),
+      expectedTokens: expectedTokens(body, { bodyBytes: request.bodyBytes, meanAnswerTokens }),
+      prefix: prefixKeys(endpoint, body, tenant),
       createdAtMs,
       deadlineAtMs: createdAtMs + this.context.settings.system.limits.syncTimeoutS * 1_000,
       continuable: isContinuable(endpoint, body),
@@ -114,6 +127,7 @@ export class CompletionsController {
     reply.raw.once("close", () => this.context.metrics.openStreams.dec());
     try {
       await this.intake.submit(record, answer);
+      this.places.watch(record, answer);
     } catch (error) {
       answer.discard();
       throw error;
@@ -140,8 +154,10 @@ export class CompletionsController {
     const { metrics, logger } = this.context;
     return {
       firstToken: (seconds) => metrics.ttftSeconds.observe({ expert }, seconds),
-      ended: ({ status }) =>
-        metrics.requestSeconds.observe({ expert, status }, (Date.now() - createdAtMs) / 1_000),
+      ended: ({ status, usage }) => {
+        metrics.requestSeconds.observe({ expert, status }, (Date.now() - createdAtMs) / 1_000);
+        if (usage !== undefined) this.monitor.load(expert).observeAnswer(usage.completion_tokens);
+      },
       abandoned: () => {
         const now = Date.now();
         // After the deadline nobody can leave any more: the request had ended, unless Redis was away.
@@ -150,6 +166,7 @@ export class CompletionsController {
         metrics.requestSeconds.observe({ expert, status: terminal.status }, (now - createdAtMs) / 1_000);
         void this.intake.takeOut(id, expert, terminal);
       },
+      waitedLong: () => void this.intake.takeOutWaiting(id, expert),
       late: () => void this.intake.takeOut(id, expert, expired),
       failedInStream: (error) => {
         metrics.errors.inc({ code: error.code });

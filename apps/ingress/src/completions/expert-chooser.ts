@@ -1,9 +1,15 @@
-import { CodedError, type ChatMessage, type DecisionRecord } from "@expert-router/contracts";
+import {
+  CodedError,
+  type ChatMessage,
+  type DecisionRecord,
+  type PriorityClass,
+} from "@expert-router/contracts";
 import { Inject, Injectable } from "@nestjs/common";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
 import type { RequestOrigin } from "../routing/prompt-share.js";
+import { Spillover } from "./spillover.js";
 
 /** The model id that asks for classification. */
 export const autoModel = "auto";
@@ -16,6 +22,7 @@ export class ExpertChooser {
   constructor(
     @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
     @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
+    @Inject(Spillover) private readonly spillover: Spillover,
   ) {
     this.experts = new Set(context.settings.system.experts.map((expert) => expert.id));
   }
@@ -25,8 +32,10 @@ export class ExpertChooser {
     model: string,
     input: string | readonly ChatMessage[],
     origin: RequestOrigin,
+    priorityClass: PriorityClass,
   ): Promise<DecisionRecord> {
-    const decision = model === autoModel ? await this.classify(input, origin) : this.pin(model);
+    const decision =
+      model === autoModel ? await this.classify(input, origin, priorityClass) : this.pin(model);
     this.context.metrics.routeDecisions.inc({ expert: decision.expert, reason: decision.reason });
     return decision;
   }
@@ -34,14 +43,13 @@ export class ExpertChooser {
   private async classify(
     input: string | readonly ChatMessage[],
     origin: RequestOrigin,
+    priorityClass: PriorityClass,
   ): Promise<DecisionRecord> {
     const startedAt = performance.now();
-    const { expert, cluster, confidence, reason, routerVersion } = await this.ports.router.route(
-      input,
-      origin,
-    );
+    const decision = await this.ports.router.route(input, origin);
     this.context.metrics.classifySeconds.observe((performance.now() - startedAt) / 1_000);
-    return { expert, cluster, confidence, reason, routerVersion };
+    const { cluster, confidence, routerVersion } = decision;
+    return { cluster, confidence, routerVersion, ...this.spillover.weigh(decision, priorityClass) };
   }
 
   private pin(model: string): DecisionRecord {

@@ -1,5 +1,6 @@
 import type { DecisionRecord, RequestId, RequestRecord, Terminal } from "@expert-router/contracts";
 import { Inject, Injectable } from "@nestjs/common";
+import { Admission } from "../admission/admission.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { deadlineExceeded, isRedisAway, toCodedError } from "../http/error-answer.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
@@ -19,6 +20,12 @@ export const expired: Terminal = {
   error: { code: "deadline_exceeded", message: deadlineExceeded().message },
 };
 
+/** The end of a request that no worker took in time. */
+export const waitedTooLong: Terminal = {
+  status: "expired",
+  error: { code: "queue_timeout", message: "The request waited in the queue longer than it may." },
+};
+
 /** Puts requests into the system and takes them out again. */
 @Injectable()
 export class RequestIntake {
@@ -28,11 +35,12 @@ export class RequestIntake {
     @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
     @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
+    @Inject(Admission) private readonly admission: Admission,
     @Inject(LostRequests) private readonly lost: LostRequests,
   ) {}
 
   /**
-   * Records the request and puts it on its expert's queue; durable once resolved. With a sink, its tokens come to
+   * Records the request, which {@link Admission} let in, and puts it on its expert's queue; durable once resolved. With a sink, its tokens come to
    * this process.
    * @throws CodedError `redis_unavailable`, or `internal_error` where Redis is not to blame; the request is void then.
    */
@@ -41,9 +49,13 @@ export class RequestIntake {
     // The follow stands before the request exists, so that no token can come before somebody listens.
     const following = sink && follower.follow(record.id, sink, { owner: true });
     if (following !== undefined) sink?.attach(following);
+    const { priorityClass, expectedTokens } = record;
+    const { arrivals } = this.monitor.load(record.decision.expert);
+    arrivals.start(priorityClass, expectedTokens);
+    let arrived = false;
     try {
       await this.ports.accept(record, sink && follower.channel);
-      this.monitor.load(record.decision.expert).countAdded();
+      arrived = true;
     } catch (thrown) {
       following?.stop();
       const error = toCodedError(thrown);
@@ -54,6 +66,9 @@ export class RequestIntake {
         error: { code: error.code, message: "The request could not be queued." },
       });
       throw error;
+    } finally {
+      arrivals.end(priorityClass, expectedTokens, arrived);
+      this.admission.settled(record);
     }
     if (sink !== undefined && following !== undefined) this.lost.hold(record, sink, following);
     // A client that left while the request was on its way in could not take it out yet.
@@ -71,6 +86,17 @@ export class RequestIntake {
       this.context.logger.debug({ requestId: id, err: error }, "a request could not be taken out");
       if (isRedisAway(error)) this.unclosed.keep({ id, expert, terminal });
       return false;
+    }
+  }
+
+  /** Ends a request with {@link waitedTooLong} if no worker has taken it yet; never rejects. */
+  async takeOutWaiting(id: RequestId, expert: string): Promise<void> {
+    try {
+      const state = await this.ports.store.read(id);
+      if (state?.status === "queued" && state.attempts === 0) await this.close(id, expert, waitedTooLong);
+    } catch (error) {
+      // Its deadline ends it all the same.
+      this.context.logger.debug({ requestId: id, err: error }, "a request that waits could not be taken out");
     }
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { classifierInput, isContinuable } from "./request-traits.js";
+import { classifierInput, expectedTokens, isContinuable } from "./request-traits.js";
 
 const chat = "/v1/chat/completions";
 
@@ -35,5 +35,18 @@ describe("classifierInput", () => {
     expect(classifierInput("/v1/completions", { prompt: "x" })).toBe("x");
     expect(classifierInput("/v1/completions", { prompt: ["x", "y"] })).toBe("x\ny");
     expect(classifierInput("/v1/completions", { prompt: [[1], [2]] })).toBe("");
+  });
+});
+
+describe("expectedTokens", () => {
+  it.each([
+    [{ max_tokens: 40 }, undefined, 140],
+    [{}, undefined, 356],
+    [{}, 30.2, 131],
+    [{ max_tokens: 20 }, 30, 120],
+    [{ max_completion_tokens: 50, max_tokens: 1 }, 30, 150],
+    [{ max_tokens: 100_000 }, 30, 160],
+  ])("%j, with answers of %d tokens → %d", (body, meanAnswerTokens, tokens) => {
+    expect(expectedTokens(body, { bodyBytes: 400, meanAnswerTokens })).toBe(tokens);
   });
 });

@@ -49,16 +49,31 @@ export function classifierInput(endpoint: Endpoint, body: Body): string | readon
   return texts.join("\n");
 }
 
-/** Characters of a token, about, and tokens of an answer whose length nobody bounds. */
+/** Characters of a token, about, and tokens of an answer where no answer has been seen yet. */
 const charactersPerToken = 4;
-const unboundedAnswerTokens = 256;
+const unknownAnswerTokens = 256;
+/** A bound beyond so many mean answers is there for safety, and says nothing about the answer. */
+const meaningfulBound = 2;
 
-/** Tokens that a request is expected to cost: its body's length stands for the prompt, its own bound for the answer. */
-export function expectedTokens(body: Body): number {
-  const bound = body["max_completion_tokens"] ?? body["max_tokens"];
-  const answer = typeof bound === "number" && bound > 0 ? bound : unboundedAnswerTokens;
-  const content = JSON.stringify(body["messages"] ?? body["prompt"] ?? "");
-  return Math.ceil(content.length / charactersPerToken) + answer;
+/** What else tells how long prompt and answer are. */
+export interface LengthHints {
+  /** Length of the request. */
+  readonly bodyBytes: number;
+  /** Of the expert's answers so far; undefined: none was seen. */
+  readonly meanAnswerTokens: number | undefined;
+}
+
+/**
+ * Tokens that a request is expected to cost. The length of the body stands for the prompt; the answer is as long as the
+ * expert's answers are, or as the request allows, where that is less than twice as much.
+ */
+export function expectedTokens(body: Body, { bodyBytes, meanAnswerTokens }: LengthHints): number {
+  const given = body["max_completion_tokens"] ?? body["max_tokens"];
+  const bound = typeof given === "number" && given > 0 ? given : undefined;
+  const prompt = Math.ceil(bodyBytes / charactersPerToken);
+  if (meanAnswerTokens === undefined) return prompt + (bound ?? unknownAnswerTokens);
+  const answer = bound === undefined ? meanAnswerTokens : Math.min(bound, meaningfulBound * meanAnswerTokens);
+  return prompt + Math.max(1, Math.ceil(answer));
 }
 
 /** Who asks, for the choice between versions of the router. */

@@ -1,24 +1,10 @@
 import type { WorkerReport } from "@expert-router/contracts";
+import { SmoothedRate } from "./smoothed-rate.js";
 
 /** Seconds after which a measurement counts for 1/e. */
 const memoryS = 10;
-
-/** An exponentially weighted mean rate; corrected for its short past at the start. */
-class SmoothedRate {
-  private weighted = 0;
-  private observedS = 0;
-
-  add(events: number, seconds: number): void {
-    const keep = Math.exp(-seconds / memoryS);
-    this.weighted = this.weighted * keep + (events / seconds) * (1 - keep);
-    this.observedS += seconds;
-  }
-
-  /** Undefined until there was anything to measure. */
-  get perS(): number | undefined {
-    return this.observedS === 0 ? undefined : this.weighted / (1 - Math.exp(-this.observedS / memoryS));
-  }
-}
+/** Answers after which their mean duration counts as measured. */
+const fewestFinished = 3;
 
 /** How fast the workers of one expert finish requests, from what their heartbeats say. */
 export class DrainRate {
@@ -26,14 +12,17 @@ export class DrainRate {
   private lastMs: number | undefined;
   private readonly all = new SmoothedRate();
   private readonly backlogged = new SmoothedRate();
+  private readonly busyPlaces = new SmoothedRate();
 
   /** `hasBacklog`: requests were waiting, so that the rate is what the workers can do and not what was asked of them. */
   observe(workers: readonly WorkerReport[], hasBacklog: boolean, nowMs: number): void {
     const finished = this.finishedSince(workers);
     if (this.lastMs !== undefined && nowMs > this.lastMs) {
       const seconds = (nowMs - this.lastMs) / 1_000;
-      this.all.add(finished, seconds);
-      if (hasBacklog) this.backlogged.add(finished, seconds);
+      const running = workers.reduce((total, worker) => total + worker.running, 0);
+      this.all.add(finished, seconds, memoryS);
+      this.busyPlaces.add(running * seconds, seconds, memoryS);
+      if (hasBacklog) this.backlogged.add(finished, seconds, memoryS);
     }
     this.lastMs = nowMs;
   }
@@ -43,11 +32,16 @@ export class DrainRate {
     return this.all.perS ?? 0;
   }
 
-  /** Seconds until `waiting` requests have left the queue; undefined while no rate is known. */
-  waitS(waiting: number): number | undefined {
+  /** The same where something waited; undefined while no rate is known. */
+  get capacityPerS(): number | undefined {
     const rate = Math.max(this.backlogged.perS ?? 0, this.perS);
     // Slower than one request an hour is no measurement.
-    return rate < 1 / 3_600 ? undefined : waiting / rate;
+    return rate < 1 / 3_600 ? undefined : rate;
+  }
+
+  /** Mean seconds that a request is with an engine, by Little's law: places in use over requests finished a second. */
+  get serviceS(): number | undefined {
+    return this.all.events < fewestFinished ? undefined : (this.busyPlaces.perS ?? 0) / this.perS;
   }
 
   private finishedSince(workers: readonly WorkerReport[]): number {

@@ -1,160 +1,239 @@
-import type { ExpertConfig } from "@expert-router/config";
-import {
-  CodedError,
-  type CircuitState,
-  type ExpertStatus,
-  type PriorityClass,
-  type WorkerReport,
-} from "@expert-router/contracts";
+import type { ExpertConfig, SchedulingConfig } from "@expert-router/config";
+import { CodedError, priorityClasses, type PriorityClass, type WorkerReport } from "@expert-router/contracts";
+import type { JobSum, QueueFigures, QueuePlace } from "@expert-router/queue";
+import { Arrivals } from "./arrivals.js";
 import { DrainRate } from "./drain-rate.js";
-
-/** Longest time a client is told to stay away: beyond it the estimate is worth little. */
-const maxRetryAfterS = 3_600;
+import { StartRates, type StartRate } from "./start-rates.js";
+import { waitScaleS } from "./worth-of-waiting.js";
 
 /** A restart of a worker or of its engine takes less; until then requests wait for it. */
 const abandonedAfterMs = 15_000;
+/** Part of a bound up to which the figures of the last count are good enough. */
+const farFromBound = 0.8;
+/** Part of the room that one process may fill between two counts, so that as many replicas stay within it together. */
+const shareOfRoom = 1 / 8;
+
+/** Weight of the latest answer in the mean length of answers. */
+const shareOfLatest = 0.05;
+
+/** One look at an expert. */
+export interface ExpertCount {
+  readonly figures: QueueFigures;
+  readonly workers: readonly WorkerReport[];
+  /** {@link Arrivals.snapshot} of when counting began. */
+  readonly arrivedBefore: ReturnType<Arrivals["snapshot"]>;
+}
+
+const nothing: JobSum = { jobs: 0, tokens: 0 };
 
 /** What this process knows about one expert: its queue, its workers and how fast they are. */
 export class ExpertLoad {
-  private depth: Record<PriorityClass, number> = { interactive: 0, async: 0, batch: 0 };
-  private workers: readonly WorkerReport[] = [];
-  /** Enqueued here since the queue was last counted. */
-  private addedSince = 0;
-  private readonly rate = new DrainRate();
+  /** What this process adds between two counts. */
+  readonly arrivals = new Arrivals();
+  private counted: QueueFigures["waiting"] = { interactive: nothing, async: nothing, batch: nothing };
+  private booked: QueueFigures["booked"] = { interactive: 0, async: 0, batch: 0 };
+  private reports: readonly WorkerReport[] = [];
+  private readonly starts = new StartRates();
+  private readonly drain = new DrainRate();
+  private answerTokens: number | undefined;
   private updatedAtMs = 0;
   /** When a worker with a healthy engine was seen last; before that, when the watch began. */
   private lastWorkingAtMs: number | undefined;
 
   constructor(
     readonly expert: ExpertConfig,
-    private readonly maxQueued: number,
+    private readonly scheduling: Pick<SchedulingConfig, "headroom" | "classes">,
   ) {}
 
-  /** Takes a new count; `addedBefore` is {@link added} as it was when counting began. */
-  update(
-    depth: Record<PriorityClass, number>,
-    workers: readonly WorkerReport[],
-    addedBefore: number,
-    nowMs: number,
-  ): void {
-    this.depth = depth;
-    this.workers = workers;
-    this.addedSince -= addedBefore;
-    this.rate.observe(workers, this.waiting > 0, nowMs);
+  /** Takes a new count. */
+  update({ figures, workers, arrivedBefore }: ExpertCount, nowMs: number): void {
+    this.counted = figures.waiting;
+    this.booked = figures.booked;
+    this.reports = workers;
+    this.arrivals.forget(arrivedBefore);
+    const hasBacklog = priorityClasses.some((name) => figures.waiting[name].jobs > 0);
+    this.drain.observe(workers, hasBacklog, nowMs);
+    this.starts.observe(figures, this.running, nowMs);
     this.updatedAtMs = nowMs;
     if (this.working.length > 0) this.lastWorkingAtMs = nowMs;
     else this.lastWorkingAtMs ??= nowMs;
   }
 
-  get added(): number {
-    return this.addedSince;
+  /** An answer of so many tokens has ended. */
+  observeAnswer(tokens: number): void {
+    this.answerTokens = (this.answerTokens ?? tokens) * (1 - shareOfLatest) + tokens * shareOfLatest;
   }
 
-  /** A request was put on the queue by this process. */
-  countAdded(): void {
-    this.addedSince++;
+  /** Mean length of its answers that this process has seen; undefined: none. */
+  get meanAnswerTokens(): number | undefined {
+    return this.answerTokens;
   }
 
-  get waitingByClass(): Readonly<Record<PriorityClass, number>> {
-    return this.depth;
+  /** Requests of a class that wait, and the tokens they are expected to cost. */
+  waiting(name: PriorityClass): JobSum {
+    const { jobs, tokens } = this.arrivals.of(name);
+    return { jobs: this.counted[name].jobs + jobs, tokens: this.counted[name].tokens + tokens };
   }
 
-  get workerCount(): number {
-    return this.workers.length;
+  /** The same as the last count had it. */
+  depth(name: PriorityClass): number {
+    return this.counted[name].jobs;
   }
 
-  /**
-   * `waits`: a client waits for the answer, so that an expert nobody works for is no place to queue.
-   * @throws CodedError `queue_full` when the bound of the queue is reached, `expert_unavailable`.
-   */
-  admit({ waits }: { readonly waits: boolean }): void {
-    const { id } = this.expert;
-    if (waits && this.abandonedForMs >= abandonedAfterMs) {
-      const message = `No worker of '${id}' with a healthy engine is there at the moment. Please try again later.`;
-      throw new CodedError("expert_unavailable", message, { retryAfterS: 5 });
-    }
-    if (this.waiting < this.maxQueued) return;
-    const message = `The queue of '${id}' is full (${this.maxQueued} requests). Please try again later.`;
-    throw new CodedError("queue_full", message, {
-      retryAfterS: Math.min(maxRetryAfterS, Math.max(1, this.rate.waitS(this.waiting) ?? 1)),
-    });
+  get workers(): readonly WorkerReport[] {
+    return this.reports;
   }
 
-  /** OpenAI's rate-limit headers; the bound of the queue is the limit. */
-  rateLimitHeaders(): Record<string, string> {
-    const waitS = this.waiting === 0 ? 0 : Math.ceil(this.rate.waitS(this.waiting) ?? 1);
-    return {
-      "x-ratelimit-limit-requests": String(this.maxQueued),
-      "x-ratelimit-remaining-requests": String(Math.max(0, this.maxQueued - this.waiting)),
-      "x-ratelimit-reset-requests": `${waitS}s`,
-    };
+  /** Workers that take requests. */
+  get working(): WorkerReport[] {
+    return this.reports.filter((worker) => worker.state === "running" && worker.engineHealthy);
   }
 
-  /** Seconds until the request at `position` of the queue starts; null if nothing was measured or nobody works. */
-  etaS(position: number): number | null {
-    const { working } = this;
-    if (working.length === 0) return null;
-    const free = sum(working, "concurrency") - sum(working, "running");
-    if (position < free) return 0;
-    const waitS = this.rate.waitS(position + 1);
-    return waitS === undefined ? null : Math.round(waitS * 1_000) / 1_000;
+  get running(): number {
+    return sum(this.reports, "running");
   }
 
-  /** Seconds a request queued now would wait. */
-  get estimatedWaitS(): number | null {
-    return this.etaS(this.waiting);
+  get capacity(): number {
+    return sum(this.working, "concurrency");
   }
 
-  /** As `GET /v1/experts` shows it. */
-  status(): ExpertStatus {
-    const { expert, working } = this;
-    const engine = working[0] ?? { engineKind: expert.engine.kind, engineModel: expert.engine.model };
-    return {
-      id: expert.id,
-      object: "expert",
-      domains: [...expert.domains, ...expert.clusters.map(String)],
-      engine_kind: engine.engineKind,
-      engine_model: engine.engineModel,
-      simulated: engine.engineKind === "sim" || this.workers.some((worker) => worker.engineKind === "sim"),
-      health: this.health,
-      queue_depth: { ...this.depth },
-      running: sum(this.workers, "running"),
-      workers: this.workers.length,
-      circuits: {
-        closed: this.circuits("closed"),
-        half_open: this.circuits("half-open"),
-        open: this.circuits("open"),
-      },
-      capacity: sum(working, "concurrency"),
-      drain_rate_per_s: Math.round(this.rate.perS * 1_000) / 1_000,
-      estimated_wait_s: this.estimatedWaitS,
-    };
+  get drainPerS(): number {
+    return this.drain.perS;
   }
 
-  private get abandonedForMs(): number {
+  /** Mean seconds that a request is with an engine; undefined: not measured. */
+  get serviceS(): number | undefined {
+    return this.drain.serviceS;
+  }
+
+  /** Whether nobody has worked for it for so long that waiting for somebody is no plan. */
+  get isAbandoned(): boolean {
+    return this.awayForMs >= abandonedAfterMs;
+  }
+
+  /** Whether nobody works for it, for longer than requests of a class should wait for somebody. */
+  isAway(name: PriorityClass): boolean {
+    const patienceMs = Math.min(abandonedAfterMs, waitScaleS[name] * 1_000);
+    return this.working.length === 0 && this.awayForMs >= patienceMs;
+  }
+
+  private get awayForMs(): number {
     return this.lastWorkingAtMs === undefined ? 0 : this.updatedAtMs - this.lastWorkingAtMs;
   }
 
-  private get waiting(): number {
-    return this.depth.interactive + this.depth.async + this.depth.batch + this.addedSince;
+  /** Jobs of a class that start a second; undefined: not measured. */
+  startsPerS(name: PriorityClass): number | undefined {
+    return (this.starts.of(name) ?? this.starts.whole)?.jobsPerS ?? this.drain.capacityPerS;
   }
 
-  private circuits(state: CircuitState): number {
-    return this.workers.filter((worker) => worker.engineCircuit === state).length;
+  /**
+   * Seconds until the request at `place` starts; null if nothing was measured or nobody works. The rate of its own class
+   * where that one waits, else of all classes together.
+   */
+  etaS(place: QueuePlace, name: PriorityClass): number | null {
+    if (this.working.length === 0) return null;
+    const free = this.freePlaces(name);
+    if (place.position < free && this.waitingUpTo(name) <= free) return 0;
+    const own = this.starts.of(name);
+    if (own !== undefined) return rounded((place.positionInClass + 1) / own.jobsPerS);
+    const rate = this.startsPerS(name);
+    return rate === undefined ? null : rounded((place.position + 1) / rate);
   }
 
-  private get working(): WorkerReport[] {
-    return this.workers.filter((worker) => worker.state === "running" && worker.engineHealthy);
+  /** Seconds that one more request of a class would wait behind all others of it. */
+  waitS(name: PriorityClass): number | null {
+    return this.etaS({ position: this.waitingUpTo(name), positionInClass: this.waiting(name).jobs }, name);
   }
 
-  private get health(): ExpertStatus["health"] {
-    if (this.working.length === 0) return "unavailable";
-    return this.workers.some((worker) => worker.state === "running" && !worker.engineHealthy)
-      ? "degraded"
-      : "healthy";
+  /** The same where a tenant that has `own` requests waiting has the class for itself: no scheduler is faster. */
+  leastWaitS(name: PriorityClass, own: number): number | null {
+    const position = Math.min(own, this.waitingUpTo(name));
+    return this.etaS({ position, positionInClass: Math.min(own, this.waiting(name).jobs) }, name);
+  }
+
+  /** Seconds that an engine needs for a request of so many tokens, at most the mean; undefined: not measured. */
+  serviceSOf(expectedTokens: number): number | undefined {
+    const { serviceS } = this;
+    const { meanTokens } = this.starts;
+    if (serviceS === undefined || meanTokens === undefined) return serviceS;
+    return serviceS * Math.min(1, expectedTokens / meanTokens);
+  }
+
+  /** Requests of a class that may wait: its bound in jobs, or what starts within its bound in seconds. */
+  bound(name: PriorityClass): number {
+    const { maxQueued, maxWaitS } = this.scheduling.classes[name];
+    const rate = this.startsPerS(name);
+    if (maxWaitS === undefined || rate === undefined) return maxQueued;
+    return Math.max(1, Math.min(maxQueued, Math.floor(maxWaitS * rate)));
+  }
+
+  /**
+   * Whether one more request of a class surely fits. False near the bound, while others are to be let in first, and when this
+   * process alone has filled much of the room since the last count: then only the queue knows.
+   */
+  surelyHasRoom(name: PriorityClass): boolean {
+    const bound = this.bound(name);
+    if (this.booked[name] > 0 || this.waiting(name).jobs + 1 > bound * farFromBound) return false;
+    const room = bound - this.counted[name].jobs;
+    return this.arrivals.of(name).jobs <= room * shareOfRoom;
+  }
+
+  /** @throws CodedError `expert_unavailable` if no client should wait for it. */
+  refuseIfAbandoned(): void {
+    if (!this.isAbandoned) return;
+    const message = `No worker of '${this.expert.id}' with a healthy engine is there at the moment. Please try again later.`;
+    throw new CodedError("expert_unavailable", message, { retryAfterS: 5 });
+  }
+
+  /**
+   * OpenAI's rate-limit headers. Requests: those of the class that may wait, and how many more fit. Tokens: the same at the
+   * mean size of what waits, or of this request where nothing does. Reset: seconds until all that waits has started.
+   */
+  rateLimitHeaders(name: PriorityClass, expectedTokens: number): Record<string, string> {
+    const bound = this.bound(name);
+    const { jobs, tokens } = this.waiting(name);
+    const rate = this.startsPerS(name);
+    const reset = `${jobs === 0 || rate === undefined ? Math.min(1, jobs) : Math.ceil(jobs / rate)}s`;
+    const limitTokens = Math.ceil(bound * (jobs === 0 || tokens === 0 ? expectedTokens : tokens / jobs));
+    return {
+      "x-ratelimit-limit-requests": String(bound),
+      "x-ratelimit-remaining-requests": String(Math.max(0, bound - jobs)),
+      "x-ratelimit-reset-requests": reset,
+      "x-ratelimit-limit-tokens": String(limitTokens),
+      "x-ratelimit-remaining-tokens": String(Math.max(0, limitTokens - tokens)),
+      "x-ratelimit-reset-tokens": reset,
+    };
+  }
+
+  /** What the workers start; undefined: not measured. */
+  get startRate(): StartRate | undefined {
+    return this.starts.whole;
+  }
+
+  /** Places that a class may take at once; batch work leaves some to interactive requests. */
+  private freePlaces(name: PriorityClass): number {
+    const { working } = this;
+    // A worker whose engine is slow takes fewer than it may.
+    const places = sum(working, "credits");
+    const kept = name === "batch" ? Math.ceil(places * this.scheduling.headroom) : 0;
+    return Math.max(0, places - kept - sum(working, "running"));
+  }
+
+  /** What waits in a class and in those before it. */
+  private waitingUpTo(name: PriorityClass): number {
+    let jobs = 0;
+    for (const other of priorityClasses) {
+      jobs += this.waiting(other).jobs;
+      if (other === name) break;
+    }
+    return jobs;
   }
 }
 
-function sum(workers: readonly WorkerReport[], field: "running" | "concurrency"): number {
+function sum(workers: readonly WorkerReport[], field: "running" | "concurrency" | "credits"): number {
   return workers.reduce((total, worker) => total + worker[field], 0);
+}
+
+function rounded(seconds: number): number {
+  return Math.round(seconds * 1_000) / 1_000;
 }

@@ -4,6 +4,7 @@ import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
 import { ExpertLoad } from "./expert-load.js";
+import { desiredWorkersOf, expertStatus } from "./expert-status.js";
 import { repeat, type RepeatingTask } from "./repeating-task.js";
 
 /** Watches the queues and workers of all experts, and hands back the jobs of workers that died. */
@@ -17,10 +18,8 @@ export class ExpertMonitor {
     @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
     @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
   ) {
-    const { experts, limits } = context.settings.system;
-    this.loads = new Map(
-      experts.map((expert) => [expert.id, new ExpertLoad(expert, limits.maxQueuedPerExpert)]),
-    );
+    const { experts, scheduling } = context.settings.system;
+    this.loads = new Map(experts.map((expert) => [expert.id, new ExpertLoad(expert, scheduling)]));
   }
 
   /** Counts once, then goes on by itself until {@link stop}. */
@@ -44,7 +43,7 @@ export class ExpertMonitor {
 
   /** All experts in the order of the configuration. */
   statuses(): ExpertStatus[] {
-    return [...this.loads.values()].map((load) => load.status());
+    return [...this.loads.values()].map((load) => expertStatus(load));
   }
 
   private async poll(): Promise<void> {
@@ -54,20 +53,23 @@ export class ExpertMonitor {
 
   private async count(load: ExpertLoad): Promise<void> {
     const { id } = load.expert;
-    const { added } = load;
-    const [{ waiting }, workers, deadLetters] = await Promise.all([
+    const arrivedBefore = load.arrivals.snapshot();
+    const [figures, workers, deadLetters] = await Promise.all([
       this.ports.queues.get(id)!.figures(),
       this.ports.registry.alive(id),
       this.ports.deadLetters.count(id),
     ]);
-    const depth = {
-      interactive: waiting.interactive.jobs,
-      async: waiting.async.jobs,
-      batch: waiting.batch.jobs,
-    };
-    load.update(depth, workers, added, Date.now());
+    load.update({ figures, workers, arrivedBefore }, Date.now());
     const { metrics } = this.context;
-    for (const name of priorityClasses) metrics.queueDepth.set({ expert: id, class: name }, depth[name]);
+    for (const name of priorityClasses) {
+      const labels = { expert: id, class: name };
+      metrics.queueDepth.set(labels, load.depth(name));
+      const waitS = load.waitS(name);
+      // No value is better than the last one that was known.
+      if (waitS === null) metrics.estimatedWaitSeconds.remove(labels);
+      else metrics.estimatedWaitSeconds.set(labels, waitS);
+    }
+    metrics.desiredWorkers.set({ expert: id }, desiredWorkersOf(load));
     metrics.workers.set({ expert: id }, workers.length);
     metrics.deadLetters.set({ expert: id }, deadLetters);
   }

@@ -6,6 +6,8 @@ import {
 } from "@expert-router/contracts";
 import { Controller, Get, HttpCode, Inject, Post, Req } from "@nestjs/common";
 import type { FastifyRequest } from "fastify";
+import { priorityHeader, readPriority } from "../completions/priority.js";
+import { Spillover } from "../completions/spillover.js";
 import { validate } from "../http/request-validation.js";
 import { INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressPorts } from "../wiring/ports.js";
@@ -16,6 +18,7 @@ import { ExpertMonitor } from "./expert-monitor.js";
 export class ExpertsController {
   constructor(
     @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
+    @Inject(Spillover) private readonly spillover: Spillover,
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
   ) {}
 
@@ -33,19 +36,26 @@ export class ExpertsController {
   @HttpCode(200)
   async route(@Req() request: FastifyRequest): Promise<RouteDecision> {
     const { input, messages } = validate(routeRequestSchema, request.body);
+    const priorityClass = readPriority(request.headers[priorityHeader], "interactive");
     const { decision, explanation } = await this.ports.router.explain(messages ?? input ?? "");
+    const { expert, reason, spillover } = this.spillover.weigh(decision, priorityClass);
     return {
-      expert: decision.expert,
+      expert,
       cluster: decision.cluster,
       confidence: decision.confidence,
-      candidates: decision.candidates.map(({ expert, probability }) => ({
-        expert,
+      candidates: decision.candidates.map(({ expert: candidate, probability }) => ({
+        expert: candidate,
         probability,
-        queue_wait_s: this.monitor.load(expert).estimatedWaitS,
+        queue_wait_s: this.monitor.load(candidate).waitS(priorityClass),
       })),
-      reason: decision.reason,
+      reason,
+      instead_of: spillover?.insteadOf ?? null,
+      wait_saved_s: spillover?.waitSavedS ?? null,
       router_version: decision.routerVersion,
-      explanation,
+      explanation:
+        spillover === undefined
+          ? explanation
+          : { ...explanation, text: `${explanation.text} Because it is busy or away, ${expert} takes over.` },
     };
   }
 }

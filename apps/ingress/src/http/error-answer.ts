@@ -81,7 +81,7 @@ export function terminalError(terminal: Terminal): CodedError {
   const { code = "internal_error", message = "The request failed." } = terminal.error ?? {};
   if (terminal.status === "expired") {
     return new CodedError(
-      "deadline_exceeded",
+      isErrorCode(code) && code !== "internal_error" ? code : "deadline_exceeded",
       terminal.error?.message ?? "The deadline of the request has passed.",
     );
   }

@@ -28,6 +28,7 @@ export class ErrorFilter implements ExceptionFilter {
     if (reply.sent) return void reply.raw.destroy();
     const retryAfter = retryAfterS(error);
     if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
+    if (error.retryAfterS !== undefined) reply.header("retry-after-ms", Math.ceil(error.retryAfterS * 1_000));
     void reply.code(error.definition.status).send(error.toBody());
   }
 

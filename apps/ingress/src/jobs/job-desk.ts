@@ -160,7 +160,7 @@ export class JobDesk {
     const { expert } = state.decision;
     const place =
       state.status === "queued" ? await this.ports.queues.get(expert)?.place(state.id) : undefined;
-    const etaS = place === undefined ? null : this.monitor.load(expert).etaS(place.position);
+    const etaS = place === undefined ? null : this.monitor.load(expert).etaS(place, state.priorityClass);
     return jobView(state, { queuePosition: place?.position ?? null, etaS, response: null });
   }
 

@@ -11,6 +11,7 @@ import type { Following, TokenSink } from "@expert-router/token-stream";
 import type { FastifyReply } from "fastify";
 import type { AnswerIdentity } from "../answers/answer-assembler.js";
 import type { OpenAnswer } from "../answers/answer-context.js";
+import type { PlaceViewer } from "../answers/queue-places.js";
 import { ChunkEncoder } from "../answers/chunk-encoder.js";
 import { SseResponse, sseComment, sseData, sseEvent } from "../http/sse-response.js";
 
@@ -28,7 +29,7 @@ export interface JobEventsOptions {
  * `GET /v1/jobs/{id}/events`: the log as events. Every byte behind an id is a function of the log alone, so that a
  * client which resumes, on any replica and at any time, gets what it would have got.
  */
-export class JobEvents implements TokenSink, OpenAnswer {
+export class JobEvents implements TokenSink, OpenAnswer, PlaceViewer {
   readonly isResumable = true;
   private following: Following | undefined;
   private over = false;
@@ -60,6 +61,14 @@ export class JobEvents implements TokenSink, OpenAnswer {
 
   get isOver(): boolean {
     return this.over;
+  }
+
+  get isWaiting(): boolean {
+    return !this.over && !this.anythingSent;
+  }
+
+  showPlace(text: string): void {
+    if (this.isWaiting && !this.sse.isBehind) this.sse.write(sseComment(text));
   }
 
   /** Names the follow that feeds this sink. */

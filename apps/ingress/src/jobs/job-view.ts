@@ -17,6 +17,7 @@ export function jobView(state: RequestState, { queuePosition, etaS, response }: 
     expert: state.decision.expert,
     confidence: state.decision.confidence,
     reason: state.decision.reason,
+    instead_of: state.decision.spillover?.insteadOf ?? null,
     priority: state.priorityClass,
     queue_position: queuePosition,
     eta_s: etaS,

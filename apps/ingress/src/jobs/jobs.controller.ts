@@ -14,12 +14,14 @@ import {
 } from "@expert-router/contracts";
 import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { Admission } from "../admission/admission.js";
 import { OpenAnswers } from "../answers/open-answers.js";
+import { QueuePlaces } from "../answers/queue-places.js";
 import { bodySchemas } from "../completions/completions.controller.js";
 import { ExpertChooser } from "../completions/expert-chooser.js";
+import { prefixKeys } from "../completions/prefix-keys.js";
 import { priorityHeader, readPriority } from "../completions/priority.js";
 import { decisionHeaders } from "../completions/request-intake.js";
-import { StorageAdmission } from "../completions/storage-admission.js";
 import {
   classifierInput,
   expectedTokens,
@@ -46,7 +48,8 @@ export class JobsController {
     @Inject(ExpertChooser) private readonly chooser: ExpertChooser,
     @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
     @Inject(JobDesk) private readonly desk: JobDesk,
-    @Inject(StorageAdmission) private readonly storage: StorageAdmission,
+    @Inject(Admission) private readonly admission: Admission,
+    @Inject(QueuePlaces) private readonly places: QueuePlaces,
     @Inject(OpenAnswers) private readonly open: OpenAnswers,
   ) {}
 
@@ -54,9 +57,11 @@ export class JobsController {
   async submit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const record = await this.accept(request);
     const load = this.monitor.load(record.decision.expert);
-    reply.headers({ ...decisionHeaders(record.id, record.decision), ...load.rateLimitHeaders() });
-    load.admit({ waits: false });
-    this.storage.admit(record, request.bodyBytes);
+    reply.headers({
+      ...decisionHeaders(record.id, record.decision),
+      ...load.rateLimitHeaders(record.priorityClass, record.expectedTokens),
+    });
+    await this.admission.admit(record, request.bodyBytes);
     const job = await this.desk.submit(record);
     void reply.code(202).header("location", `/v1/jobs/${job.id}`).send(job);
   }
@@ -98,6 +103,7 @@ export class JobsController {
       finalJob: async () => this.desk.view(await this.desk.read(id, tenant)),
     });
     this.open.track(events, reply.raw);
+    if (state.status === "queued") this.places.watch(state, events);
     events.attach(this.ports.follower.follow(state.id, events, { after }));
   }
 
@@ -115,19 +121,20 @@ export class JobsController {
       throw new CodedError("invalid_value", message, { param: "metadata" });
     }
     const createdAtMs = Date.now();
+    const priorityClass = priority ?? readPriority(request.headers[priorityHeader], "async");
+    const input = classifierInput(endpoint, body);
+    const decision = await this.chooser.choose(model, input, requestOrigin(request, body), priorityClass);
+    const { meanAnswerTokens } = this.monitor.load(decision.expert);
     return {
       id: request.id as RequestId,
       kind: "job",
       endpoint,
       body,
-      decision: await this.chooser.choose(
-        model,
-        classifierInput(endpoint, body),
-        requestOrigin(request, body),
-      ),
+      decision,
       tenant: request.tenant,
-      priorityClass: priority ?? readPriority(request.headers[priorityHeader], "async"),
-      expectedTokens: expectedTokens(body),
+      priorityClass,
+      expectedTokens: expectedTokens(body, { bodyBytes: request.bodyBytes, meanAnswerTokens }),
+      prefix: prefixKeys(endpoint, body, request.tenant),
       createdAtMs,
       deadlineAtMs: deadlineS === undefined ? undefined : createdAtMs + Math.round(deadlineS * 1_000),
       metadata,

@@ -14,7 +14,7 @@ const completed = {
 
 let ingress: IngressFixture;
 beforeEach(async () => {
-  ingress = await startIngress({ maxQueuedPerExpert: 100, tuning: { deadlineSweepMs: 50 } });
+  ingress = await startIngress({ maxQueued: 100, tuning: { deadlineSweepMs: 50 } });
 });
 afterEach(() => ingress.close());
 

@@ -228,6 +228,7 @@ export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescrip
       tag: "Routing",
       summary: "Say which expert would answer, without asking it.",
       body: ["RouteRequest", routeRequestSchema],
+      headers: priority,
       status: 200,
       answer: ["RouteDecision", routeDecisionSchema],
       errors: [400, 413, 415],

@@ -8,6 +8,7 @@ import {
   startPosition,
   type Delta,
   type Position,
+  type PriorityClass,
   type RequestId,
   type RequestRecord,
   type RequestState,
@@ -18,7 +19,9 @@ import {
 import {
   queuedJob,
   type Admission,
+  type AdmissionClaim,
   type ExpertQueue,
+  type JobSum,
   type QueuedJob,
   type QueueFigures,
   type QueuePlace,
@@ -54,11 +57,11 @@ export class FakeLogs implements RequestStore, TokenFollower {
     this.states.set(record.id, { ...record, status: "queued", attempts: 0 });
   }
 
-  async createOnce(record: RequestRecord): Promise<RequestStatus | "created"> {
+  async createOnce(record: RequestRecord): Promise<{ status: RequestStatus | "created"; expert: string }> {
     const there = await this.read(record.id);
-    if (there !== undefined) return there.status;
+    if (there !== undefined) return { status: there.status, expert: there.decision.expert };
     await this.create(record);
-    return "created";
+    return { status: "created", expert: record.decision.expert };
   }
 
   async forget(ids: readonly RequestId[]): Promise<void> {
@@ -189,6 +192,10 @@ export class FakeLogs implements RequestStore, TokenFollower {
 /** A queue whose jobs stay where they are. */
 export class FakeQueue implements ExpertQueue {
   readonly jobs: QueuedJob[] = [];
+  /** What near its bound it was asked. */
+  readonly claims: AdmissionClaim[] = [];
+  /** Set to tell figures that a real queue would have. */
+  told: Partial<QueueFigures> = {};
   /** Set to make it take no job. */
   failure: Error | undefined;
 
@@ -216,16 +223,23 @@ export class FakeQueue implements ExpertQueue {
 
   async figures(): Promise<QueueFigures> {
     const none = { jobs: 0, tokens: 0 };
-    const tokens = this.jobs.reduce((total, job) => total + job.expectedTokens, 0);
+    const waiting = (name: PriorityClass): JobSum => {
+      const jobs = this.jobs.filter((job) => job.priorityClass === name);
+      return { jobs: jobs.length, tokens: jobs.reduce((total, job) => total + job.expectedTokens, 0) };
+    };
     return {
-      waiting: { interactive: { jobs: this.jobs.length, tokens }, async: none, batch: none },
+      waiting: { interactive: waiting("interactive"), async: waiting("async"), batch: waiting("batch") },
       started: { interactive: none, async: none, batch: none },
       booked: { interactive: 0, async: 0, batch: 0 },
+      ...this.told,
     };
   }
 
-  async admit(): Promise<Admission> {
-    return { admitted: true };
+  async admit(claim: AdmissionClaim): Promise<Admission> {
+    this.claims.push(claim);
+    const waiting = this.jobs.filter((job) => job.priorityClass === claim.priorityClass).length;
+    if (waiting < claim.maxWaiting) return { admitted: true };
+    return { admitted: false, retryAfterMs: 2_300 };
   }
 
   async waitingOf(tenant: string): Promise<number> {
@@ -255,6 +269,7 @@ class FakeRegistry implements WorkerRegistry {
         ...engine,
         running: 0,
         concurrency: 4,
+        credits: 4,
         finished: 0,
       },
     ];

@@ -7,7 +7,8 @@ import { createLogger, createMetrics } from "@expert-router/telemetry";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { OpenAnswers } from "../answers/open-answers.js";
 import { BatchWatch } from "../batches/batch-watch.js";
-import { StorageAdmission } from "../completions/storage-admission.js";
+import { QueuePlaces } from "../answers/queue-places.js";
+import { StorageAdmission } from "../admission/storage-admission.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { createIngressApp } from "../ingress-app.js";
 import { IngressModule } from "../ingress.module.js";
@@ -35,8 +36,13 @@ export interface IngressFixture {
 
 export interface FixtureOptions {
   readonly apiKeys?: string[];
-  readonly maxQueuedPerExpert?: number;
+  /** Bound of each class. */
+  readonly maxQueued?: number;
+  /** Requests of one tenant that may wait at one expert. */
+  readonly maxWaiting?: number;
   readonly syncTimeoutS?: number;
+  readonly queueTimeoutS?: number;
+  readonly spillMargin?: number;
   readonly tuning?: Partial<IngressTuning>;
 }
 
@@ -61,6 +67,7 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
   await app.get(StorageAdmission).start();
   app.get(JobDesk).start();
   app.get(BatchWatch).start();
+  app.get(QueuePlaces).start();
   context.lifecycle.ready();
   return {
     app,
@@ -90,16 +97,15 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
       app.get(ExpertMonitor).stop();
       app.get(StorageAdmission).stop();
       app.get(JobDesk).stop();
+      app.get(QueuePlaces).stop();
       await app.close();
       await ports.close();
     },
   };
 }
 
-function settings(
-  experts: readonly string[],
-  { apiKeys = [], maxQueuedPerExpert = 3, syncTimeoutS = 600 }: FixtureOptions,
-): IngressSettings {
+function settings(experts: readonly string[], options: FixtureOptions): IngressSettings {
+  const { apiKeys = [], maxQueued = 3, maxWaiting, syncTimeoutS = 600, spillMargin } = options;
   const engine = {
     kind: "sim",
     url: "http://127.0.0.1:1",
@@ -120,12 +126,16 @@ function settings(
     system: {
       path: "/nonexistent/expert-router.yaml",
       fallback: "general",
+      ...(spillMargin !== undefined && {
+        router: { artifact: "/nonexistent", threshold: 0.45, spillMargin, stickiness: 0 },
+      }),
       experts: experts.map((id) => ({ id, domains: [id], clusters: [], engine })),
       limits: {
-        maxQueuedPerExpert,
         maxAttempts: 3,
         jobLockS: 60,
         syncTimeoutS,
+        queueTimeoutS: options.queueTimeoutS ?? syncTimeoutS,
+        runTimeoutS: 600,
         maxAnswerTokens: 1_000,
         maxAnswerMb: 1,
         maxTenantMb: 1,
@@ -133,11 +143,11 @@ function settings(
       scheduling: {
         headroom: 0.1,
         classes: {
-          interactive: { minShare: 0, maxQueued: 10_000 },
-          async: { minShare: 0.1, maxQueued: 100_000 },
-          batch: { minShare: 0.05, maxQueued: 100_000 },
+          interactive: { minShare: 0, maxQueued },
+          async: { minShare: 0.1, maxQueued },
+          batch: { minShare: 0.05, maxQueued },
         },
-        defaultTenant: { weight: 1 },
+        defaultTenant: { weight: 1, ...(maxWaiting !== undefined && { maxWaiting }) },
         tenants: new Map(),
       },
       files: {},

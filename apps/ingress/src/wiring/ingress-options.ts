@@ -8,6 +8,10 @@ export interface IngressTuning {
   readonly bodyLimitBytes: number;
   /** Time in the queue after which a stream sends headers and comments, and between two comments. */
   readonly waitingCommentAfterMs: number;
+  /** Time in the queue after which a stream is told its place, and between two times; and between two rounds of asking. */
+  readonly placeAfterMs: number;
+  readonly placeEveryMs: number;
+  readonly placeRoundMs: number;
   /** Between two comments on a stream of job events. */
   readonly pingMs: number;
   /** Between two looks at queues and workers; each is varied by a fifth, so that replicas do not act in step. */
@@ -25,6 +29,9 @@ export interface IngressTuning {
 export const defaultTuning: IngressTuning = {
   bodyLimitBytes: 4 * 1024 * 1024,
   waitingCommentAfterMs: 12_000,
+  placeAfterMs: 2_000,
+  placeEveryMs: 5_000,
+  placeRoundMs: 250,
   pingMs: 15_000,
   pollMs: 250,
   reapMs: 200,

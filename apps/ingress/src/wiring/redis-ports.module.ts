@@ -63,7 +63,7 @@ export class RedisPortsModule {
               const queue = bullQueues[index]!;
               // The owner of the connection hears its errors.
               queue.on("error", () => undefined);
-              return new BullmqExpertQueue(id, queue, queueRedis);
+              return new BullmqExpertQueue(id, queue, queueRedis, system.scheduling);
             });
             const files = await openFileStore(context.settings.files);
             return redisPorts(context, router, queues, files, { redis, queueRedis, subscriber });

@@ -9,6 +9,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach } from "vitest";
 import type { AbsentFollowers } from "../absent-followers.js";
 import { EngineCircuit } from "../engine-circuit.js";
+import { EngineCredits } from "../engine-credits.js";
 import { JobRunner } from "../job-runner.js";
 
 export const retention = { syncMs: 60_000, jobsMs: 60_000 };
@@ -55,7 +56,7 @@ export function useJobRunner() {
     logLines = [];
   });
 
-  function runnerOf(engine: InferenceEngine, absent = noneAbsent): JobRunner {
+  function runnerOf(engine: InferenceEngine, absent = noneAbsent, runTimeoutMs = 60_000): JobRunner {
     const logger = createLogger({
       name: "worker",
       level: "debug",
@@ -65,13 +66,16 @@ export function useJobRunner() {
     const metrics = createMetrics({ defaultMetrics: false });
     const circuit = new EngineCircuit();
     circuit.probed(true);
-    const parts = { engine, circuit, publisher, deadLetters, absent, stored: { add: () => undefined } };
+    const credits = new EngineCredits(4);
+    const stored = { add: () => undefined };
+    const parts = { engine, circuit, credits, publisher, deadLetters, absent, stored };
     return new JobRunner(
       { ...parts, metrics, logger },
       {
         workerId: "wrk_1",
         expert: "code",
         maxAttempts: 3,
+        runTimeoutMs,
         deadKeptMs: 120_000,
         answerLimits: { maxTokens: 1_000, maxBytes: 100_000 },
       },

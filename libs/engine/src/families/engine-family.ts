@@ -1,4 +1,5 @@
 import type { EngineKind } from "@expert-router/contracts";
+import type { LoadPages } from "../engine-load.js";
 import type { EngineCapabilities } from "../inference-engine.js";
 
 /** The facts about one family of inference servers. docs/engines.md says which were verified by running it. */
@@ -7,6 +8,8 @@ export interface EngineFamily {
   readonly capabilities: EngineCapabilities;
   /** Asked one after the other until one is known to the server. */
   readonly healthPaths: readonly string[];
+  /** Where it tells its load; undefined where it does not. */
+  readonly load?: LoadPages | undefined;
   /** Every stream ends with `data: [DONE]`; otherwise a finish reason is taken for the end. */
   readonly endsWithDone: boolean;
   /** It takes `stream_options.include_usage`, or at least overlooks it. */

@@ -15,6 +15,12 @@ export const llamaCppFamily: EngineFamily = {
     reportsUsage: false,
   },
   healthPaths: ["/health", "/v1/models"],
+  load: {
+    running: ["llamacpp:requests_processing"],
+    waiting: ["llamacpp:requests_deferred"],
+    cacheUsage: [],
+    slots: { path: "/props", field: "total_slots" },
+  },
   endsWithDone: true,
   takesUsageOption: true,
   disguisedRejection: /^\d+ validation errors?:/,

@@ -12,6 +12,11 @@ export const sglangFamily: EngineFamily = {
     reportsUsage: true,
   },
   healthPaths: ["/health"],
+  load: {
+    running: ["sglang:num_running_reqs"],
+    waiting: ["sglang:num_queue_reqs"],
+    cacheUsage: ["sglang:token_usage"],
+  },
   endsWithDone: true,
   takesUsageOption: true,
   completionTokensDefault: 16,

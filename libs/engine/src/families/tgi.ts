@@ -12,6 +12,11 @@ export const tgiFamily: EngineFamily = {
     reportsUsage: true,
   },
   healthPaths: ["/health"],
+  load: {
+    running: ["tgi_batch_current_size"],
+    waiting: ["tgi_queue_size"],
+    cacheUsage: [],
+  },
   endsWithDone: false,
   takesUsageOption: true,
 };

@@ -12,6 +12,11 @@ export const vllmFamily: EngineFamily = {
     reportsUsage: true,
   },
   healthPaths: ["/health"],
+  load: {
+    running: ["vllm:num_requests_running"],
+    waiting: ["vllm:num_requests_waiting"],
+    cacheUsage: ["vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"],
+  },
   endsWithDone: true,
   takesUsageOption: true,
   completionTokensDefault: 16,

@@ -8,7 +8,7 @@ const mb = 1_048_576;
 
 let ingress: IngressFixture;
 beforeEach(async () => {
-  ingress = await startIngress({ maxQueuedPerExpert: 100 });
+  ingress = await startIngress({ maxQueued: 100 });
 });
 afterEach(() => ingress.close());
 

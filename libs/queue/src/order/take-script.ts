@@ -1,0 +1,376 @@
+import { orderScript } from "./order-script.js";
+
+/** Jobs that one call takes at most. */
+export const maxTaken = 64;
+/** Ends of jobs that one call reports at most. */
+export const maxReported = 256;
+
+const settings = `
+local worker, token = ARGV[2], ARGV[3]
+local wanted, room, concurrency, lockMs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+local headroom = tonumber(ARGV[8])
+local minShare = {interactive = tonumber(ARGV[9]), async = tonumber(ARGV[10]), batch = tonumber(ARGV[11])}
+local tookKey, runKey, runningKey = order .. 'took:' .. worker, order .. 'run', order .. 'running'
+local prioritizedKey, waitKey = bull .. 'prioritized', bull .. 'wait'
+local jobs = {}
+local lookAgainMs = -1
+local function lookAgainIn(ms) if lookAgainMs < 0 or ms < lookAgainMs then lookAgainMs = ms end end
+
+local function reserveOf(places)
+  -- Nobody to keep places for.
+  if now - get('interactive-at') > 60000 then return 0 end
+  return math.max(0, math.min(math.ceil(headroom * places), places - 1))
+end
+
+-- Workers whose last call is fresh; what they had room for then.
+local roomOf = {}
+local function look(id)
+  if roomOf[id] == nil then
+    local packed = call('HGET', order .. 'workers', id)
+    local seen = packed and cmsgpack.unpack(packed)
+    -- {room, places, time of its last call}
+    roomOf[id] = seen and now - seen[3] < 3000 and seen or false
+  end
+  return roomOf[id]
+end
+local known
+local function knownWorkers()
+  known = known or call('HGETALL', order .. 'workers')
+  return known
+end
+local function ringWorker(id)
+  call('ZADD', order .. 'bell:' .. id, 0, '0')
+  call('PEXPIRE', order .. 'bell:' .. id, 5000)
+end
+`;
+
+/** Each of the classes' virtual times runs ahead by what it used of its neighbours' share, but not for ever. */
+const accounts = `
+local function charge(class, tokens)
+  add('total', tokens)
+  if minShare[class] > 0 then
+    local cost = tokens / minShare[class]
+    local ahead = get('total') + math.max(math.abs(cost), 10 * get('rate'))
+    set('share:' .. class, math.min(get('share:' .. class) + cost, ahead))
+  end
+end
+
+local function shift(list, tenant, virtual)
+  for _, where in ipairs({'tenants:', 'parked:', 'past:'}) do
+    local key = order .. where .. list
+    if call('ZSCORE', key, tenant) then return call('ZINCRBY', key, exact(virtual), tenant) end
+  end
+  if virtual > 0 then remember(list, tenant, get('time:' .. list) + virtual) end
+end
+
+local freed = false
+local function leave(tenant)
+  if call('HINCRBY', runningKey, tenant, -1) <= 0 then call('HDEL', runningKey, tenant) end
+  for _, list in ipairs(classes) do
+    local virtual = call('ZSCORE', order .. 'parked:' .. list, tenant)
+    if virtual then
+      call('ZREM', order .. 'parked:' .. list, tenant)
+      call('ZADD', order .. 'tenants:' .. list, exact(math.max(tonumber(virtual), get('time:' .. list))), tenant)
+      freed = true
+    end
+  end
+end
+
+-- Told again, or of a run that somebody else has taken over: changes nothing.
+local function finish(id, runToken, tokens)
+  local packed = call('HGET', runKey, id)
+  if not packed then return end
+  local run = cmsgpack.unpack(packed)
+  if run[1] ~= runToken then return end
+  call('HDEL', runKey, id)
+  leave(run[4])
+  if tokens == -2 then return end
+  if tokens >= 0 then
+    local more = tokens - run[5]
+    charge(run[3], more)
+    shift(run[2], run[4], more / run[6])
+  end
+  local took = now - run[7]
+  set('service', state['service'] and 0.9 * state['service'] + 0.1 * took or took)
+end
+
+local reports = tonumber(ARGV[12])
+for i = 0, reports - 1 do finish(ARGV[13 + 3 * i], ARGV[14 + 3 * i], tonumber(ARGV[15 + 3 * i])) end
+if now - get('rate-at') >= 5000 then
+  local since = now - get('rate-at')
+  set('rate', since < 60000 and math.max(0, get('total') - get('rate-total')) * 1000 / since or 0)
+  set('rate-at', now)
+  set('rate-total', get('total'))
+end
+`;
+
+const upkeep = `
+-- As BullMQ's promoteDelayedJobs: a job that a worker had goes to the list that is served first.
+local delayed = call('ZRANGEBYSCORE', bull .. 'delayed', 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, 100)
+for _, id in ipairs(delayed) do
+  call('ZREM', bull .. 'delayed', id)
+  call('LPUSH', waitKey, id)
+  call('HSET', bull .. id, 'delay', 0, 'priority', 0)
+  event('waiting', id)
+end
+
+-- Jobs that BullMQ has and the order has not: it was lost, or another program added them.
+local function adopt(count)
+  local found = 0
+  local page = call('ZSCAN', prioritizedKey, exact(get('adopt-at')), 'COUNT', count)
+  set('adopt-at', tonumber(page[1]))
+  for i = 1, #page[2], 2 do
+    local id = page[2][i]
+    local job = jobOf(id)
+    if not job then call('ZREM', prioritizedKey, id)
+    elseif not indexed(id, job) then
+      index(id, job, tonumber(page[2][i + 1]) % 0x100000000)
+      found = found + 1
+    end
+  end
+  return found
+end
+local function missing()
+  return call('ZCARD', prioritizedKey) ~= get('jobs:interactive') + get('jobs:async') + get('jobs:batch')
+end
+
+if now - get('checked-at') >= 250 then
+  set('checked-at', now)
+  if missing() then adopt(200) end
+  -- Runs whose end nobody told: their worker was killed, or the report was lost.
+  local page = call('HSCAN', runKey, exact(get('run-at')), 'COUNT', 50)
+  set('run-at', tonumber(page[1]))
+  for i = 1, #page[2], 2 do
+    local run = cmsgpack.unpack(page[2][i + 1])
+    if call('GET', bull .. page[2][i] .. ':lock') ~= run[1] then
+      -- The report may be under way.
+      if not run[8] then
+        run[8] = now
+        call('HSET', runKey, page[2][i], cmsgpack.pack(run))
+      elseif now - run[8] >= 1000 then finish(page[2][i], run[1], -2) end
+    end
+  end
+  local workers = knownWorkers()
+  for i = 1, #workers, 2 do
+    if now - cmsgpack.unpack(workers[i + 1])[3] > 60000 then call('HDEL', order .. 'workers', workers[i]) end
+  end
+  for _, prefix in ipairs(call('ZRANGEBYSCORE', order .. 'prefix-ages', '-inf', now - 600000, 'LIMIT', 0, 20)) do
+    call('ZREM', order .. 'prefix-ages', prefix)
+    call('HDEL', order .. 'prefixes', prefix)
+  end
+end
+
+-- A job whose deadline is near goes to the front of its own tenant's interactive list: it passes its tenant's others, not other tenants.
+for _, id in ipairs(call('ZRANGEBYSCORE', order .. 'due', '-inf', now, 'LIMIT', 0, 16)) do
+  call('ZREM', order .. 'due', id)
+  local job = jobOf(id)
+  local key = job and waitingKey(job.class, job.tenant)
+  if job and call('ZREM', key, id) == 1 then
+    deactivateIfEmpty(job.class, job.tenant)
+    call('ZADD', waitingKey('interactive', job.tenant), job.deadline - 1e14, id)
+    activate('interactive', job.tenant)
+  end
+end
+`;
+
+const picking = `
+local function start(id, job, list)
+  call('LPUSH', bull .. 'active', id)
+  call('SET', bull .. id .. ':lock', token, 'PX', lockMs)
+  -- Without a priority BullMQ puts it back to the head of the list that is served first.
+  call('HSET', bull .. id, 'processedOn', now, 'priority', 0)
+  call('HINCRBY', bull .. id, 'ats', 1)
+  event('active', id)
+  if call('HEXISTS', runKey, id) == 0 then call('HINCRBY', runningKey, job.tenant, 1) end
+  call('HSET', runKey, id, cmsgpack.pack({token, list, job.class, job.tenant, job.tokens, job.weight, now}))
+  if job.after then
+    call('HSET', order .. 'prefixes', job.after, worker)
+    call('ZADD', order .. 'prefix-ages', now, job.after)
+    if call('ZCARD', order .. 'prefix-ages') > 10000 then
+      call('HDEL', order .. 'prefixes', call('ZPOPMIN', order .. 'prefix-ages')[1])
+    end
+  end
+  jobs[#jobs + 1] = id
+  jobs[#jobs + 1] = job.class
+end
+
+-- Handed back, put off or stalled: it was charged when it was taken first.
+local function takeReturned()
+  for _ = 1, 16 do
+    local id = call('RPOP', waitKey)
+    if not id then return false end
+    local job = jobOf(id)
+    if job then
+      start(id, job, job.class)
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether the worker that answered this conversation's last turn may have it first.
+local function leftToHolder(id, job)
+  local holder = job.behind and call('HGET', order .. 'prefixes', job.behind)
+  if not holder or holder == worker then return false end
+  local seen = look(holder)
+  if not seen or seen[1] <= 0 then return false end
+  local since = call('ZSCORE', order .. 'left', id)
+  local waitedMs = since and now - since or 0
+  if waitedMs >= 50 then return false end
+  seen[1] = seen[1] - 1
+  if not since then
+    call('ZADD', order .. 'left', now, id)
+    call('ZREMRANGEBYSCORE', order .. 'left', '-inf', now - 60000)
+    ringWorker(holder)
+  end
+  lookAgainIn(50 - waitedMs)
+  return true
+end
+
+-- Tenants whose jobs are all left to other workers, for the rest of this call.
+local aside = {}
+
+local function takeFrom(list)
+  local tenantsKey = order .. 'tenants:' .. list
+  for _ = 1, 64 do
+    local first = call('ZRANGE', tenantsKey, 0, 0, 'WITHSCORES')
+    if #first == 0 then return false end
+    local tenant, virtual = first[1], tonumber(first[2])
+    local key = waitingKey(list, tenant)
+    local ids = call('ZRANGE', key, 0, 3)
+    local allLeft, parked = #ids > 0, false
+    for _, id in ipairs(ids) do
+      local job = jobOf(id)
+      if not job or not call('ZSCORE', prioritizedKey, id) then
+        -- Removed by another program.
+        unindex(id, job or {class = list, tenant = tenant, tokens = get('tokens:' .. list) / math.max(1, get('jobs:' .. list))}, list)
+        allLeft = false
+      elseif job.maxRunning and tonumber(call('HGET', runningKey, tenant) or 0) >= job.maxRunning then
+        call('ZREM', tenantsKey, tenant)
+        call('ZADD', order .. 'parked:' .. list, exact(virtual), tenant)
+        allLeft, parked = false, true
+        break
+      elseif not leftToHolder(id, job) then
+        call('ZREM', prioritizedKey, id)
+        unindex(id, job, list)
+        set('time:' .. list, math.max(get('time:' .. list), virtual))
+        call('ZADD', tenantsKey, exact(virtual + job.tokens / job.weight), tenant)
+        deactivateIfEmpty(list, tenant)
+        charge(job.class, job.tokens)
+        add('started:' .. job.class, 1)
+        add('started-tokens:' .. job.class, job.tokens)
+        start(id, job, list)
+        return true
+      end
+    end
+    if allLeft then
+      call('ZREM', tenantsKey, tenant)
+      aside[#aside + 1] = {tenantsKey, exact(virtual), tenant}
+    elseif not parked then deactivateIfEmpty(list, tenant) end
+  end
+  lookAgainIn(1)
+  return false
+end
+
+local exhausted, held = {}, false
+-- A class that got less than its guaranteed share of the tokens, most behind first.
+local function takeGuaranteed()
+  while true do
+    local class, behind = nil, nil
+    for _, each in ipairs(classes) do
+      if minShare[each] > 0 and not exhausted[each] and get('jobs:' .. each) > 0 then
+        -- Due when half of a job's cost is owed, so that over time the share is met, neither more nor less.
+        local owed = get('total') - get('share:' .. each) - 0.5 * get('tokens:' .. each) / get('jobs:' .. each) / minShare[each]
+        if owed >= 0 and (not behind or owed > behind) then class, behind = each, owed end
+      end
+    end
+    if not class then return false end
+    if takeFrom(class) then return true end
+    exhausted[class] = true
+  end
+end
+local function takeNext()
+  if takeReturned() or takeGuaranteed() then return true end
+  for _, list in ipairs(classes) do
+    if not exhausted[list] then
+      if list == 'batch' and room - #jobs / 2 <= reserveOf(concurrency) then
+        held = call('EXISTS', order .. 'tenants:batch') == 1
+      elseif takeFrom(list) then return true
+      else exhausted[list] = true end
+    end
+  end
+  return false
+end
+`;
+
+const outcome = `
+-- Where there is room for all that wait, workers share it by their room. The rest is here to be taken at once if nobody else comes.
+local function fairShare()
+  if wanted == 1 then return 1 end
+  local waiting, everywhere = call('ZCARD', prioritizedKey) + call('LLEN', waitKey), room
+  if waiting <= 1 then return wanted end
+  local workers = knownWorkers()
+  for i = 1, #workers, 2 do
+    local seen = workers[i] ~= worker and look(workers[i])
+    if seen then everywhere = everywhere + math.max(0, seen[1]) end
+  end
+  if waiting >= everywhere then return wanted end
+  return math.min(wanted, math.ceil(waiting * room / everywhere))
+end
+
+local resent = wanted > 0 and call('GET', tookKey)
+local took = resent and cmsgpack.unpack(resent)
+if took and took[1] == token then
+  -- The client library sent the call again: its first answer was lost.
+  for i = 2, #took, 2 do
+    if call('GET', bull .. took[i] .. ':lock') == token then
+      jobs[#jobs + 1] = took[i]
+      jobs[#jobs + 1] = took[i + 1]
+    end
+  end
+elseif wanted > 0 and call('HEXISTS', bull .. 'meta', 'paused') == 0 then
+  local adopted = false
+  local fair = fairShare()
+  while #jobs < 2 * fair do
+    if not takeNext() then
+      if adopted or not missing() then break end
+      adopted = true
+      local found = adopt(500)
+      exhausted = {}
+      if missing() then lookAgainIn(found > 0 and 1 or 100) end
+    end
+  end
+  for _, each in ipairs(aside) do call('ZADD', each[1], each[2], each[3]) end
+  for _, list in ipairs(classes) do call('ZREMRANGEBYSCORE', order .. 'past:' .. list, '-inf', exact(get('time:' .. list))) end
+  if #jobs > 0 then call('SET', tookKey, cmsgpack.pack({token, unpack(jobs)}), 'PX', 600000) end
+  if held then
+    -- Another worker may have room enough to take it.
+    local workers = knownWorkers()
+    for i = 1, #workers, 2 do
+      local seen = workers[i] ~= worker and look(workers[i])
+      if seen and seen[1] > reserveOf(seen[2]) then
+        ringWorker(workers[i])
+        break
+      end
+    end
+  end
+  if #jobs == 2 * fair and (call('LLEN', waitKey) > 0 or get('jobs:interactive') + get('jobs:async') + get('jobs:batch') > 0) then
+    ring()
+  end
+end
+call('HSET', order .. 'workers', worker, cmsgpack.pack({room - #jobs / 2, concurrency, now}))
+if freed and wanted == 0 then ring() end
+save()
+local nextDelayed = call('ZRANGE', bull .. 'delayed', 0, 0, 'WITHSCORES')[2]
+if nextDelayed then lookAgainIn(math.max(1, math.floor(nextDelayed / 0x1000) - now)) end
+return {jobs, lookAgainMs}
+`;
+
+/**
+ * Takes up to so many jobs for a worker, and hears which of its jobs have ended. What BullMQ's `moveToActive` does for
+ * one job is done for each. ARGV: worker, lock token, jobs wanted, free places, all places, lock in ms, headroom, minimum shares of the three
+ * classes, number of ended jobs, then of each its id, its token and the tokens that it cost (-1: not known; -2: it did not end, and
+ * others may run it). Answers the jobs' ids
+ * and classes, and in how many ms to look again (-1: when the bell rings). Called again with the same token it answers the same jobs.
+ */
+export const takeScript = orderScript(settings + accounts + upkeep + picking + outcome);

@@ -1,0 +1,12 @@
+/** `npm run scenario`: set-up, then test/scenarios/main.ts against what was built. */
+import { runnerImport } from "vite";
+import { setUp } from "./setup.mjs";
+
+await setUp();
+const { module } = await runnerImport("./test/scenarios/main.ts", { configFile: false, logLevel: "warn" });
+try {
+  process.exit(await module.main(process.argv.slice(2)));
+} catch (error) {
+  process.stderr.write(`${error.stack ?? error}\n`);
+  process.exit(2);
+}
