@@ -98,7 +98,7 @@ describe("expert-router batch", () => {
     expect(new Set(ids).size).toBe(1);
     expect(customIds(output).sort()).toEqual(Array.from({ length: 20 }, (_, i) => `line-${i + 1}`).sort());
     const { log: list } = await run("batch", "list");
-    expect(list).toContain(`${ids[0]}`);
+    expect(list).toContain(ids[0]!);
     const { log: shown } = await run("batch", "status", ids[0]!, "--json");
     expect(JSON.parse(shown)).toMatchObject({ status: "completed", request_counts: { completed: 20 } });
     const { log: downloaded } = await run("batch", "download", ids[0]!, "--errors");

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { TestSystem } from "../../support/system.js";
-import type { BatchProof } from "./prove-batch.js";
+import type { BatchProof } from "./batch-proof.js";
 
 /** Domains of the default router, spread over experts. */
 const domains = [

@@ -1,21 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import OpenAI, { toFile } from "openai";
 import type { Batch } from "openai/resources/batches";
+import type { BatchProof } from "./batch-proof.js";
 import { writePrompts } from "./prompt-lines.js";
 import { ProofSystem } from "./proof-system.js";
-
-/** What shall be proven, and with what. */
-export interface BatchProof {
-  readonly lines: number;
-  readonly kills: number;
-  readonly experts: number;
-  readonly concurrency: number;
-  readonly maxTokens: number;
-  /** Prompts, one a line; repeated where they are too few. */
-  readonly file: string;
-  /** Folder for CPU profiles of all processes. */
-  readonly profile?: string | undefined;
-}
 
 export interface BatchFigures {
   readonly lines: number;

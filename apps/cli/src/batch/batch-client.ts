@@ -33,7 +33,7 @@ export function cancelBatch(ingress: IngressAddress, id: string): Promise<Batch>
 /** `GET /v1/batches` */
 export function listBatches(ingress: IngressAddress, limit: number, after?: string): Promise<BatchList> {
   const query = new URLSearchParams({ limit: String(limit), ...(after !== undefined && { after }) });
-  return askIngress(ingress, `/v1/batches?${query}`);
+  return askIngress(ingress, `/v1/batches?${query.toString()}`);
 }
 
 /** The lines of a batch that are there already. */

@@ -52,8 +52,10 @@ export async function prepareInput(
     for await (const { place, request } of requests(from, format, options)) {
       if (customIds.length === maxBatchLines)
         throw new CommandFailure(`${place}: more than ${maxBatchLines} requests; split the file`, 2);
-      const customId = request["custom_id"] ?? `line-${customIds.length + 1}`;
-      customIds.push(String(customId));
+      const given = request["custom_id"];
+      // Whatever else stands there, the ingress says what is wrong with it.
+      const customId = given ?? `line-${customIds.length + 1}`;
+      customIds.push(typeof customId === "string" ? customId : "");
       const line = `${JSON.stringify({ ...request, custom_id: customId })}\n`;
       hash.update(line);
       if (!file.write(line)) await once(file, "drain");

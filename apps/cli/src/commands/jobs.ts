@@ -36,7 +36,7 @@ function listCommand(): Command {
       const query = new URLSearchParams({ limit: String(limit), ...filters });
       const list = await askIngress<JobList>(
         ingressAddress(url === undefined ? {} : { url }),
-        `/v1/jobs?${query}`,
+        `/v1/jobs?${query.toString()}`,
       );
       if (json === true) return printJson(list);
       for (const job of list.data) process.stdout.write(`${line(job)}\n`);
