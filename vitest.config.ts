@@ -2,7 +2,11 @@ import { defineConfig } from "vitest/config";
 import { defaultServerConditions } from "vite";
 
 // Tests read library sources, not builds: the condition is in every library's package.json.
-const conditions = ["@expert-router/source", ...defaultServerConditions];
+// The sources behind the condition "module" are for bundlers: Node cannot load those of the AWS SDK.
+const conditions = [
+  "@expert-router/source",
+  ...defaultServerConditions.filter((condition) => condition !== "module"),
+];
 
 export default defineConfig({
   ssr: { resolve: { conditions } },

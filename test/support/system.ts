@@ -89,6 +89,11 @@ export class TestSystem {
     return join(this.folder, "expert-router.yaml");
   }
 
+  /** Folder of files. */
+  get dataFolder(): string {
+    return join(this.folder, "data");
+  }
+
   engine(expert: string): TestEngine {
     const engine = this.engines.get(expert);
     if (engine === undefined) throw new Error(`no engine of ${expert}`);

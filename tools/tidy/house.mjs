@@ -29,7 +29,8 @@ export const allowedImports = {
   "libs/token-stream": ["libs/contracts", "libs/redis"],
   "libs/webhooks": ["libs/contracts", "libs/redis"],
   "libs/engine": ["libs/contracts"],
-  "libs/batch": ["libs/contracts"],
+  "libs/file-store": [],
+  "libs/batch": ["libs/contracts", "libs/redis"],
   "libs/testing": ["libs/contracts", "libs/redis-server"],
   "apps/dashboard": ["libs/contracts"],
 };

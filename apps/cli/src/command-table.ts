@@ -52,6 +52,18 @@ export const commandTable = {
     description: "submit a job to a running ingress",
     load: async () => (await import("./commands/submit.js")).submitCommand(),
   },
+  batch: {
+    description: "run files of prompts",
+    load: async () => (await import("./commands/batch.js")).batchCommand(),
+  },
+  jobs: {
+    description: "list, show and cancel jobs",
+    load: async () => (await import("./commands/jobs.js")).jobsCommand(),
+  },
+  watch: {
+    description: "follow a job",
+    load: async () => (await import("./commands/watch.js")).watchCommand(),
+  },
   dead: {
     description: "inspect, replay and drop requests that failed for good",
     load: async () => (await import("./commands/dead.js")).deadCommand(),

@@ -1,6 +1,11 @@
 import { Module, type DynamicModule, type Provider } from "@nestjs/common";
 import { APP_FILTER } from "@nestjs/core";
 import { OpenAnswers } from "./answers/open-answers.js";
+import { BatchDesk } from "./batches/batch-desk.js";
+import { BatchWatch } from "./batches/batch-watch.js";
+import { BatchesController } from "./batches/batches.controller.js";
+import { LineRequests } from "./batches/line-requests.js";
+import { OpenBatches } from "./batches/open-batches.js";
 import { QueuePlaces } from "./answers/queue-places.js";
 import { CompletionsController } from "./completions/completions.controller.js";
 import { ExpertChooser } from "./completions/expert-chooser.js";
@@ -13,6 +18,9 @@ import { Admission } from "./admission/admission.js";
 import { StorageAdmission } from "./admission/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
 import { ExpertsController } from "./experts/experts.controller.js";
+import { FileDesk } from "./files/file-desk.js";
+import { FileSweep } from "./files/file-sweep.js";
+import { FilesController } from "./files/files.controller.js";
 import { ErrorFilter } from "./http/error-filter.js";
 import { IdempotentWork } from "./idempotency/idempotent-work.js";
 import { JobDesk } from "./jobs/job-desk.js";
@@ -51,6 +59,8 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       CompletionsController,
       JobsController,
       ResponsesController,
+      FilesController,
+      BatchesController,
       ModelsController,
       ExpertsController,
       OperationsController,
@@ -76,6 +86,12 @@ function parts(context: IngressContext, ...more: Provider[]): DynamicModule {
       LostJobs,
       JobDesk,
       WebhookDesk,
+      OpenBatches,
+      FileDesk,
+      FileSweep,
+      BatchDesk,
+      LineRequests,
+      BatchWatch,
       ...more,
     ],
   };

@@ -5,14 +5,17 @@ import { Lifecycle, type LifecycleOptions } from "@expert-router/lifecycle";
 import { createLogger, createMetrics, type Logger } from "@expert-router/telemetry";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { OpenAnswers } from "./answers/open-answers.js";
+import { BatchWatch } from "./batches/batch-watch.js";
 import { QueuePlaces } from "./answers/queue-places.js";
 import { StorageAdmission } from "./admission/storage-admission.js";
 import { ExpertMonitor } from "./experts/expert-monitor.js";
+import { FileSweep } from "./files/file-sweep.js";
 import { createIngressApp } from "./ingress-app.js";
 import { IngressModule } from "./ingress.module.js";
 import { JobDesk } from "./jobs/job-desk.js";
 import { startRouterLife, type RouterLife } from "./routing/router-life.js";
 import { WebhookDesk } from "./webhooks/webhook-desk.js";
+import { boundHeapGrowth } from "./wiring/heap-growth.js";
 import { INGRESS_PORTS } from "./wiring/injection-tokens.js";
 import { defaultTuning, type IngressContext } from "./wiring/ingress-options.js";
 import type { IngressPorts } from "./wiring/ports.js";
@@ -28,6 +31,7 @@ export interface RunningIngress {
 
 /** Starts the ingress. Rejects if Redis does not answer, the router artifact is broken, or the port is taken. */
 export async function runIngress(settings: IngressSettings): Promise<RunningIngress> {
+  boundHeapGrowth();
   const logger = createLogger({ name: "ingress", level: settings.logLevel });
   const context: IngressContext = {
     ingressId: randomUUID(),
@@ -45,6 +49,8 @@ export async function runIngress(settings: IngressSettings): Promise<RunningIngr
   await app.get(StorageAdmission).start();
   app.get(JobDesk).start();
   await app.get(WebhookDesk).start();
+  app.get(BatchWatch).start();
+  app.get(FileSweep).start();
   app.get(QueuePlaces).start();
   context.lifecycle.addReadinessCheck("redis", () => ports.redisAnswers());
   addDrainSteps(context, app, ports, life);
@@ -68,11 +74,13 @@ function addDrainSteps(
   lifecycle.onDrain("end open answers", (signal) =>
     app.get(OpenAnswers).drain(settings.drainTimeoutMs * streamsShareOfDrain, signal),
   );
+  lifecycle.onDrain("leave batches to others", () => app.get(BatchWatch).stop());
   lifecycle.onDrain("stop watching", async () => {
     app.get(ExpertMonitor).stop();
     app.get(StorageAdmission).stop();
     app.get(JobDesk).stop();
     await app.get(WebhookDesk).stop();
+    app.get(FileSweep).stop();
     app.get(QueuePlaces).stop();
     await ports.follower.stop();
     await life.stop();

@@ -158,7 +158,8 @@ export class JobRunner {
     } finally {
       stopSwitch.dispose();
       unwatch?.();
-      this.parts.stored.add(request.tenant, request.kind, progress.bound.addedBytes);
+      if (request.kind !== "batch")
+        this.parts.stored.add(request.tenant, request.kind, progress.bound.addedBytes);
       this.running.delete(stopSwitch);
     }
   }
@@ -298,7 +299,8 @@ export class JobRunner {
     const terminal: Terminal = { ...end, queueMs: queueMsOf(request) };
     const { expert, deadKeptMs, maxAttempts } = this.options;
     const code = terminal.error?.code;
-    const dead = terminal.status === "failed" && becomesDeadLetter(code);
+    // A line of a batch that fails is in the batch's error file.
+    const dead = request.kind !== "batch" && terminal.status === "failed" && becomesDeadLetter(code);
     if (dead) {
       // Listed before it is closed: a crash in between leaves an open request, whose next attempt comes here again.
       const attempts = Math.min(request.attempts, maxAttempts);
@@ -311,7 +313,7 @@ export class JobRunner {
       if (dead) this.parts.metrics.deadLettersAdded.inc({ expert, code: code ?? "" });
       this.parts.metrics.jobs.inc({ status: terminal.status });
       // The ingress that a client waits at measures the time of a sync request.
-      if (request.kind === "job") {
+      if (request.kind !== "sync") {
         const seconds = Math.max(0, Date.now() - request.createdAtMs) / 1_000;
         this.parts.metrics.requestSeconds.observe({ expert, status: terminal.status }, seconds);
       }

@@ -1,8 +1,20 @@
 import { isWebhookSecret } from "@expert-router/contracts";
 import { EnvironmentReader, type Environment } from "./environment.js";
 import { isLoopback } from "./loopback.js";
+import { join } from "node:path";
 import { dataDir, readShared, readSystem, type SharedSettings } from "./shared-settings.js";
-import type { SystemConfig } from "./system-config.js";
+import type { S3Config, SystemConfig } from "./system-config.js";
+
+/** Where an ingress keeps files. */
+export type FileStoreConfig =
+  | { readonly kind: "file-system"; readonly folder: string }
+  | ({
+      readonly kind: "s3";
+      /** Undefined: the SDK looks where it always looks. */
+      readonly credentials?:
+        | { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string }
+        | undefined;
+    } & S3Config);
 
 /** What an ingress process needs to know. */
 export interface IngressSettings extends SharedSettings {
@@ -15,6 +27,7 @@ export interface IngressSettings extends SharedSettings {
   readonly webhookSecret?: string | undefined;
   /** Absolute path of the folder for files. */
   readonly dataDir: string;
+  readonly files: FileStoreConfig;
   readonly system: SystemConfig;
 }
 
@@ -31,8 +44,22 @@ export function readIngressSettings(env: Environment = process.env): IngressSett
     webhookSecret: readWebhookSecret(reader),
   };
   const system = readSystem(reader);
+  const files = readFileStore(reader, settings.dataDir, system?.files.s3);
   reader.assertUsable("The ingress cannot start");
-  return { ...settings, system: system as SystemConfig };
+  return { ...settings, files, system: system as SystemConfig };
+}
+
+/** `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, where there is a bucket. */
+function readFileStore(reader: EnvironmentReader, folder: string, s3: S3Config | undefined): FileStoreConfig {
+  if (s3 === undefined) return { kind: "file-system", folder: join(folder, "files") };
+  const accessKeyId = reader.text("AWS_ACCESS_KEY_ID");
+  const secretAccessKey = reader.text("AWS_SECRET_ACCESS_KEY");
+  const sessionToken = reader.text("AWS_SESSION_TOKEN");
+  if ((accessKeyId === undefined) !== (secretAccessKey === undefined))
+    reader.problems.push("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: give both or neither");
+  if (accessKeyId === undefined || secretAccessKey === undefined) return { kind: "s3", ...s3 };
+  const credentials = { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) };
+  return { kind: "s3", ...s3, credentials };
 }
 
 /** `EXPERT_ROUTER_WEBHOOK_SECRET` */

@@ -99,6 +99,16 @@ export interface WebhooksConfig {
   readonly maxAttempts: number;
 }
 
+/** A bucket for files; undefined keys are the SDK's own. */
+export interface S3Config {
+  readonly bucket: string;
+  readonly region: string;
+  readonly endpoint?: string | undefined;
+  /** In front of all keys; empty or ending with a slash. */
+  readonly prefix: string;
+  readonly pathStyle: boolean;
+}
+
 /** expert-router.yaml: what all processes of one system share. */
 export interface SystemConfig {
   /** Absolute path of the file. */
@@ -128,6 +138,8 @@ export interface SystemConfig {
   };
   readonly scheduling: SchedulingConfig;
   readonly webhooks: WebhooksConfig;
+  /** Where files are kept; without a bucket, in the data folder. */
+  readonly files: { readonly s3?: S3Config | undefined };
   /** Seconds that finished work is kept; `deadS`: requests that failed for good, with their bodies. */
   readonly retention: { readonly syncS: number; readonly jobsS: number; readonly deadS: number };
 }
@@ -228,8 +240,13 @@ function toSystemConfig(file: SystemFile, path: string): SystemConfig {
       firstRetryMs: webhooks.first_retry_s * 1_000,
       maxAttempts: webhooks.max_attempts,
     },
+    files: file.files.s3 === undefined ? {} : { s3: toS3Config(file.files.s3) },
     retention: { syncS: retention.sync_s, jobsS: retention.jobs_s, deadS: retention.dead_s },
   };
+}
+
+function toS3Config({ path_style: pathStyle, ...s3 }: NonNullable<SystemFile["files"]["s3"]>): S3Config {
+  return { ...s3, pathStyle };
 }
 
 function toExpertConfig({ engine, ...expert }: ExpertEntry): ExpertConfig {

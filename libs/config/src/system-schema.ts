@@ -33,6 +33,24 @@ const keepPromptsSchema = z.strictObject({
   days: z.int().min(1).max(3_650).default(30),
 });
 
+/** `files` */
+const filesSchema = z
+  .strictObject({
+    s3: z
+      .strictObject({
+        bucket: z.string().min(3).max(63),
+        region: z.string().min(1).default("us-east-1"),
+        endpoint: httpUrl.optional(),
+        prefix: z
+          .string()
+          .regex(/^([A-Za-z0-9][\w.-]*\/)*$/, { error: "expected folder names, each followed by a slash" })
+          .default(""),
+        path_style: z.boolean().default(false),
+      })
+      .optional(),
+  })
+  .prefault({});
+
 /** `scheduling.classes.*` */
 const classSchema = (defaults: { min_share: number; max_queued: number }) =>
   z
@@ -118,6 +136,7 @@ export const systemSchema = z.strictObject({
       max_attempts: z.int().min(1).max(30).default(14),
     })
     .prefault({}),
+  files: filesSchema,
   retention: z
     .strictObject({
       sync_s: z.int().min(1).max(31_536_000).default(600),

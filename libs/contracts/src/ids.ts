@@ -1,5 +1,5 @@
 import { randomFillSync } from "node:crypto";
-import { encodeTime, monotonicFactory } from "ulid";
+import { encodeTime, monotonicFactory, ulid } from "ulid";
 
 // ulid's own source asks the system for every character, which cost more than the rest of a request's set-up.
 const randomness = new Uint32Array(1_024);
@@ -52,4 +52,49 @@ export function requestIdBound(atMs: number): string {
 /** A new worker id. It is also the lock token of every job the worker holds. `wrk_` + ULID. */
 export function newWorkerId(): string {
   return `wrk_${nextUlid()}`;
+}
+
+/** Names an uploaded file or one that a batch wrote. `file-` + ULID. */
+export type FileId = `file-${string}`;
+/** `batch_` + ULID. */
+export type BatchId = `batch_${string}`;
+
+const ulidForm = "[0-7][0-9A-HJKMNP-TV-Z]{25}";
+const fileIdPattern = new RegExp(`^file-${ulidForm}$`);
+const batchIdPattern = new RegExp(`^batch_${ulidForm}$`);
+/** Crockford's alphabet, in which ULIDs are written. */
+const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/** Characters that hold the number of a line: 20 bits. */
+const lineCharacters = 4;
+
+export function newFileId(): FileId {
+  return `file-${nextUlid()}`;
+}
+
+/** All its bits are random: a growing one would differ from the one before in the bits that {@link batchRequestId} replaces. */
+export function newBatchId(): BatchId {
+  return `batch_${ulid(undefined, secureRandom)}`;
+}
+
+export function isFileId(value: string): value is FileId {
+  return fileIdPattern.test(value);
+}
+
+export function isBatchId(value: string): value is BatchId {
+  return batchIdPattern.test(value);
+}
+
+/**
+ * The request of line `line` (from 1) of a batch: always the same one, so that a crash cannot make two of it. It is the
+ * ULID of the batch with the number of the line in place of its last 20 random bits; 60 are left.
+ */
+export function batchRequestId(batchId: BatchId, line: number): RequestId {
+  let digits = "";
+  for (let rest = line, i = 0; i < lineCharacters; i++, rest >>>= 5) digits = alphabet[rest & 31]! + digits;
+  return `req_${batchId.slice("batch_".length, -lineCharacters)}${digits}`;
+}
+
+/** The file that a batch writes: the same one however often it is written. */
+export function batchFileId(batchId: BatchId, part: "output" | "errors"): FileId {
+  return `file-${batchId.slice("batch_".length, -lineCharacters)}${part === "output" ? "Z001" : "Z002"}`;
 }

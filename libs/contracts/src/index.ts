@@ -1,4 +1,6 @@
+export * from "./api-batches.js";
 export * from "./api-completions.js";
+export * from "./api-files.js";
 export * from "./api-jobs.js";
 export * from "./api-responses.js";
 export * from "./api-router.js";

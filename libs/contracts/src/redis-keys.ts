@@ -1,4 +1,4 @@
-import type { RequestId } from "./ids.js";
+import type { BatchId, RequestId } from "./ids.js";
 
 /**
  * Every Redis name of the system. Braces are Redis Cluster hash tags: the keys of one request share a slot,
@@ -19,6 +19,10 @@ export const redisKeys = {
   pendingWebhooks: "er:{webhooks:pending}:looks",
   /** Pub/sub channel on which every ingress hears the ids of requests with a webhook that have ended. */
   webhookChannel: "er:webhooks",
+  /** Who runs a batch; expires unless renewed. */
+  batchLease: (id: BatchId): string => `er:{${id}}:lease`,
+  /** How far a batch is (JSON). */
+  batchProgress: (id: BatchId): string => `er:{${id}}:progress`,
   /** Hash expiry (Unix time in ms) → bytes that one tenant stored until then, about. */
   tenantBytes: (tenant: string): string => `er:{bytes-${tenant}}:stored`,
   /** Hash worker id → its last report (JSON), of one expert. */

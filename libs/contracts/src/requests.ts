@@ -33,8 +33,11 @@ export interface PrefixKeys {
 /** Everything about one request that outlives the HTTP call; the `meta` hash in Redis. */
 export interface RequestRecord {
   readonly id: RequestId;
-  /** `sync`: an open HTTP call waits for it, and its end cancels it unless it is `repeatable`. `job`: it lives on its own. */
-  readonly kind: "sync" | "job";
+  /**
+   * `sync`: an open HTTP call waits for it, and its end cancels it unless it is `repeatable`. `job`: it lives on its own.
+   * `batch`: a line of a batch, which looks after it, writes its answer down and forgets it; it is in no list of jobs.
+   */
+  readonly kind: "sync" | "job" | "batch";
   readonly endpoint: Endpoint;
   /** The request body as the client sent it, model included. */
   readonly body: Record<string, unknown>;

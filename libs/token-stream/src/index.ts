@@ -15,6 +15,7 @@ export type { ClaimResult, IdempotencyKeys, KeyClaim } from "./idempotency-keys.
 export { LogWriteFailed } from "./token-log.js";
 export type {
   AttemptWriter,
+  FollowOptions,
   Following,
   JobRange,
   OpenJobs,

@@ -4,6 +4,7 @@ import {
   type RequestId,
   type RequestRecord,
   type RequestState,
+  type RequestStatus,
   type Terminal,
 } from "@expert-router/contracts";
 import { isCluster, type RedisClient } from "@expert-router/redis";
@@ -21,7 +22,7 @@ export interface Retention {
 /** Time after its creation at which somebody looks for the first time whether a job was lost by the queue. */
 const firstLookMs = 10_000;
 /** A request that never reaches its end is forgotten this long after its deadline, or after its creation. */
-const unfinishedTtlMs = { sync: 86_400_000, job: 8 * 86_400_000 } as const;
+const unfinishedTtlMs = { sync: 86_400_000, job: 8 * 86_400_000, batch: 86_400_000 } as const;
 
 /** {@link RequestStore} in Redis. */
 export class RedisRequestStore implements RequestStore {
@@ -35,7 +36,7 @@ export class RedisRequestStore implements RequestStore {
     liveChannel?: string,
     { afterEpoch = 0 }: { readonly afterEpoch?: number | undefined } = {},
   ): Promise<boolean> {
-    const ttlMs = Math.max(0, (record.deadlineAtMs ?? 0) - record.createdAtMs) + unfinishedTtlMs[record.kind];
+    const ttlMs = unfinishedKeptMs(record);
     // Written at once and in this order; a pipeline would copy every script that hangs on the connection.
     const key = redisKeys.meta(record.id);
     const writes: Promise<unknown>[] = [];
@@ -55,8 +56,7 @@ export class RedisRequestStore implements RequestStore {
       writes.push(recreateScript.run(this.redis, keys, [ttlMs, afterEpoch, ...Object.entries(hash).flat()]));
     } else if (record.repeatable === true) {
       await Promise.all(writes);
-      const written = await createOnceScript.run(this.redis, [key], [ttlMs, ...Object.entries(hash).flat()]);
-      if (written === 0) return false;
+      if ((await this.createOnce(record, liveChannel)).status !== "created") return false;
     } else {
       writes.push(this.redis.hset(key, hash));
       if (inOrder) await Promise.all(writes);
@@ -74,6 +74,20 @@ export class RedisRequestStore implements RequestStore {
     }
     await Promise.all(writes);
     return true;
+  }
+
+  async createOnce(
+    record: RequestRecord,
+    liveChannel?: string,
+  ): Promise<{ readonly status: RequestStatus | "created"; readonly expert: string }> {
+    const args = [unfinishedKeptMs(record), ...Object.entries(toRequestHash(record, liveChannel)).flat()];
+    const reply = await createOnceScript.run(this.redis, [redisKeys.meta(record.id)], args);
+    const [status, expert] = reply as [RequestStatus | "created", string];
+    return { status, expert: status === "created" ? record.decision.expert : expert };
+  }
+
+  async forget(ids: readonly RequestId[]): Promise<void> {
+    await Promise.all(ids.map((id) => this.redis.unlink(redisKeys.meta(id), redisKeys.log(id))));
   }
 
   async read(id: RequestId): Promise<RequestState | undefined> {
@@ -122,6 +136,11 @@ export class RedisRequestStore implements RequestStore {
   private now(): number {
     return (this.options.now ?? Date.now)();
   }
+}
+
+/** How long a request is kept that never reaches its end. */
+function unfinishedKeptMs({ kind, createdAtMs, deadlineAtMs = 0 }: RequestRecord): number {
+  return Math.max(0, deadlineAtMs - createdAtMs) + unfinishedTtlMs[kind];
 }
 
 /** The last deltas of an attempt, written together with its terminal entry. */

@@ -38,7 +38,8 @@ export interface TenantTotal {
   readonly firstExpiryMs: number;
 }
 
-type Kind = RequestRecord["kind"];
+/** Lines of a batch do not count: each is forgotten once its answer is in the output, and few are on their way at a time. */
+type Kind = Exclude<RequestRecord["kind"], "batch">;
 interface Entry {
   readonly untold: Record<Kind, number>;
   total: TenantTotal;

@@ -3,7 +3,6 @@ import {
   formatPosition,
   redisKeys,
   type ControlMessage,
-  type Position,
   type RequestId,
 } from "@expert-router/contracts";
 import type { RedisClient } from "@expert-router/redis";
@@ -13,7 +12,7 @@ import { frameRequestId, parseLiveFrame } from "./live-frames.js";
 import { parseLogEntry } from "./log-entries.js";
 import { RedisFollowerRegistry } from "./redis-follower-registry.js";
 import { watchScript } from "./scripts.js";
-import type { Following, TokenFollower, TokenSink } from "./token-log.js";
+import type { FollowOptions, Following, TokenFollower, TokenSink } from "./token-log.js";
 
 /** Settings of a {@link RedisTokenFollower}. */
 export interface FollowerOptions {
@@ -87,15 +86,7 @@ export class RedisTokenFollower implements TokenFollower {
     this.sweeper.unref();
   }
 
-  follow(
-    id: RequestId,
-    sink: TokenSink,
-    options: {
-      after?: Position | undefined;
-      owner?: boolean | undefined;
-      exposes?: boolean | undefined;
-    } = {},
-  ): Following {
+  follow(id: RequestId, sink: TokenSink, options: FollowOptions = {}): Following {
     const follower: Follower = {
       id,
       sink,
@@ -169,11 +160,8 @@ export class RedisTokenFollower implements TokenFollower {
   /** Makes the workers publish here too, then reads what there is already. */
   private async attach(follower: Follower): Promise<void> {
     try {
-      const found = await watchScript.run(
-        this.redis,
-        [redisKeys.meta(follower.id)],
-        [this.channel, follower.exposes ? "1" : ""],
-      );
+      const args = [this.channel, follower.exposes ? "1" : ""];
+      const found = await watchScript.run(this.redis, [redisKeys.meta(follower.id)], args);
       if (follower.mode === "stopped") return;
       if (found === null) {
         this.failWith(

@@ -152,7 +152,7 @@ redis.call('HSET', meta, 'status', ARGV[2], 'finishedAtMs', ARGV[4])
 if ARGV[13] == '' and not fields[7] then redis.call('HDEL', meta, 'body') end
 if ARGV[11] ~= '' then redis.call('HSET', meta, 'usage', ARGV[11]) end
 if ARGV[12] ~= '' then redis.call('HSET', meta, 'error', ARGV[12]) end
-local retention = fields[6] or fields[2] == 'job' and ARGV[6] or ARGV[5]
+local retention = fields[6] or fields[2] == 'sync' and ARGV[5] or ARGV[6]
 if ARGV[13] ~= '' and tonumber(ARGV[13]) > tonumber(retention) then retention = ARGV[13] end
 redis.call('PEXPIRE', meta, retention)
 redis.call('PEXPIRE', log, retention)
@@ -174,12 +174,16 @@ redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return 1
 `);
 
-/** Writes the record of a request unless there is one. KEYS: meta. ARGV: ms that it is kept, then fields and values in turn. */
+/**
+ * Writes a record unless it is there. KEYS: meta. ARGV: ms that it is kept, then fields and values in turn. Answers its
+ * status and expert, or 'created' and ''.
+ */
 export const createOnceScript = new LuaScript(`
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local there = redis.call('HMGET', KEYS[1], 'status', 'expert')
+if there[1] then return there end
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return 1
+return {'created', ''}
 `);
 
 /** Notes how an attempt left a request; a record that is gone stays gone. KEYS: meta. ARGV: '1' if it does not count, '1' if nothing can go on behind it. */

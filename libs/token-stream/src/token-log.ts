@@ -7,6 +7,7 @@ import type {
   RequestId,
   RequestRecord,
   RequestState,
+  RequestStatus,
   Terminal,
 } from "@expert-router/contracts";
 
@@ -23,6 +24,16 @@ export interface RequestStore {
     liveChannel?: string,
     options?: { readonly afterEpoch?: number | undefined },
   ): Promise<boolean>;
+  /**
+   * Writes only a request that may be there already: one of a batch, which a crash may have left here. Answers `created`, or the
+   * status of the one that is there and stays as it is; and the expert, which may be another one there.
+   */
+  createOnce(
+    record: RequestRecord,
+    liveChannel?: string,
+  ): Promise<{ readonly status: RequestStatus | "created"; readonly expert: string }>;
+  /** Removes all that is stored of these requests. */
+  forget(ids: readonly RequestId[]): Promise<void>;
   /** The request as it stands, or undefined if it never was or has expired. */
   read(id: RequestId): Promise<RequestState | undefined>;
   /** Several at once, in the order asked, without their bodies (empty), which can be large. */
@@ -149,6 +160,13 @@ export interface Following {
   stop(): void;
 }
 
+/** How to follow; explained at {@link TokenFollower.follow}. */
+export interface FollowOptions {
+  readonly after?: Position | undefined;
+  readonly owner?: boolean | undefined;
+  readonly exposes?: boolean | undefined;
+}
+
 /** The reading side, one per ingress process. */
 export interface TokenFollower {
   /** This process's live channel, to be given to {@link RequestStore.create}. Subscribed once {@link start} resolved. */
@@ -157,16 +175,9 @@ export interface TokenFollower {
   /**
    * Tells `sink` everything behind `after` (default: from the start), live or from the log. `owner`: the request was created
    * with this process's channel, and not enqueued yet, so that nothing can be in the log. Otherwise its worker is asked to
-   * publish here too, and the request is marked as exposed, unless `exposes` is false: the sink shows nothing before the end.
+   * publish here too, and the request is marked as exposed, unless `exposes` is false: the sink shows nothing before the end, or
+   * can begin anew.
    */
-  follow(
-    id: RequestId,
-    sink: TokenSink,
-    options?: {
-      after?: Position | undefined;
-      owner?: boolean | undefined;
-      exposes?: boolean | undefined;
-    },
-  ): Following;
+  follow(id: RequestId, sink: TokenSink, options?: FollowOptions): Following;
   stop(): Promise<void>;
 }

@@ -8,13 +8,11 @@ export interface IngressAddress {
 
 /** `POST /v1/jobs` @throws CommandFailure with what the ingress said. */
 export async function submitJob(ingress: IngressAddress, submission: JobSubmission): Promise<Job> {
-  const answer = await request(ingress, "/v1/jobs", {
+  return askIngress<Job>(ingress, "/v1/jobs", {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(submission),
   });
-  if (!answer.ok) throw await refusal(answer);
-  return (await answer.json()) as Job;
 }
 
 /** `GET /v1/jobs/{id}/events` behind the event `lastEventId`. */
@@ -24,13 +22,45 @@ export async function openJobEvents(
   lastEventId?: string,
 ): Promise<AsyncIterable<Uint8Array>> {
   const headers: Record<string, string> = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
-  const answer = await request(ingress, `/v1/jobs/${id}/events`, { headers });
-  if (!answer.ok) throw await refusal(answer);
-  return answer.body as unknown as AsyncIterable<Uint8Array>;
+  return readIngress(ingress, `/v1/jobs/${id}/events`, { headers });
+}
+
+/** A route that answers JSON. @throws CommandFailure with what the ingress said. */
+export async function askIngress<Answer>(
+  ingress: IngressAddress,
+  path: string,
+  init: RequestInit = {},
+): Promise<Answer> {
+  return (await (await accepted(ingress, path, init)).json()) as Answer;
+}
+
+/** A route that answers bytes. @throws CommandFailure with what the ingress said. */
+export async function readIngress(
+  ingress: IngressAddress,
+  path: string,
+  init: RequestInit = {},
+): Promise<AsyncIterable<Uint8Array>> {
+  return (await accepted(ingress, path, init)).body as unknown as AsyncIterable<Uint8Array>;
 }
 
 /** The ingress cannot be reached at this moment. */
 export class UnreachableError extends CommandFailure {}
+
+/** The ingress answered with an error; the message begins with its code. */
+export class RefusedError extends CommandFailure {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+async function accepted(ingress: IngressAddress, path: string, init: RequestInit): Promise<Response> {
+  const answer = await request(ingress, path, init);
+  if (!answer.ok) throw await refusal(answer);
+  return answer;
+}
 
 async function request({ url, apiKey }: IngressAddress, path: string, init: RequestInit): Promise<Response> {
   const headers = new Headers(init.headers);
@@ -48,8 +78,8 @@ async function refusal(answer: Response): Promise<CommandFailure> {
   const text = await answer.text();
   try {
     const { error } = JSON.parse(text) as { error: { code: string; message: string } };
-    return new CommandFailure(`${error.code}: ${error.message}`);
+    return new RefusedError(answer.status, `${error.code}: ${error.message}`);
   } catch {
-    return new CommandFailure(`the server answered ${answer.status}: ${text.slice(0, 200)}`);
+    return new RefusedError(answer.status, `the server answered ${answer.status}: ${text.slice(0, 200)}`);
   }
 }

@@ -36,6 +36,11 @@ export class StorageAdmission {
     this.counting?.stop();
   }
 
+  /** Nothing new may be stored at the moment. */
+  get isFull(): boolean {
+    return this.full;
+  }
+
   /**
    * Counts a request with a body of `bytes` in.
    * @throws CodedError `store_full` or `tenant_store_full`
@@ -52,7 +57,7 @@ export class StorageAdmission {
       const retryAfterS = Math.min(maxRetryAfterS, Math.max(1, Math.ceil(stored.firstExpiryMs / 1_000)));
       throw new CodedError("tenant_store_full", message, { retryAfterS });
     }
-    this.ports.storedBytes.add(tenant, kind, bytes);
+    if (kind !== "batch") this.ports.storedBytes.add(tenant, kind, bytes);
   }
 
   private async count(): Promise<void> {

@@ -1,3 +1,4 @@
+import { FileStoreUnavailable } from "@expert-router/file-store";
 import { CodedError, isErrorCode, type ErrorCode, type Terminal } from "@expert-router/contracts";
 
 /** Seconds after which a client may try again when nothing better is known. */
@@ -41,6 +42,7 @@ export function toCodedError(error: unknown): CodedError {
   if (error instanceof CodedError) return error;
   const code = knownCode(error);
   if (code === undefined) {
+    if (error instanceof FileStoreUnavailable) return fileStoreUnavailable(error);
     if (isRedisAway(error)) return redisUnavailable(error);
     return new CodedError("internal_error", "The server had an error while processing your request.", {
       cause: error,
@@ -53,6 +55,11 @@ export function toCodedError(error: unknown): CodedError {
 export function redisUnavailable(cause?: unknown): CodedError {
   const message = "The queue is not reachable at the moment. Please try again.";
   return new CodedError("redis_unavailable", message, { retryAfterS: defaultRetryAfterS, cause });
+}
+
+function fileStoreUnavailable(cause: unknown): CodedError {
+  const message = "The store of files is not reachable at the moment. Please try again.";
+  return new CodedError("file_store_unavailable", message, { retryAfterS: defaultRetryAfterS, cause });
 }
 
 /** This process is about to end; another one can answer. */

@@ -1,10 +1,11 @@
 import { CodedError } from "@expert-router/contracts";
 import { Catch, Inject, type ArgumentsHost, type ExceptionFilter } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { isUpload } from "./front-door.js";
 import { methodsOf } from "../system/openapi-paths.js";
 import { INGRESS_CONTEXT } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
-import { discardBody } from "./discard-body.js";
+import { discardBody, discardedOfUpload } from "./discard-body.js";
 import { retryAfterS, toCodedError } from "./error-answer.js";
 
 /** Answers everything that is thrown with OpenAI's error body. */
@@ -22,6 +23,8 @@ export class ErrorFilter implements ExceptionFilter {
       this.context.logger.error({ requestId: request.id, err: thrown }, "a request failed unexpectedly");
     }
     if (error.code === "request_too_large") await discardBody(request.raw);
+    // An upload may be refused for any reason while it still comes.
+    else if (isUpload(request)) await discardBody(request.raw, discardedOfUpload);
     if (reply.sent) return void reply.raw.destroy();
     const retryAfter = retryAfterS(error);
     if (retryAfter !== undefined) reply.header("retry-after", retryAfter);

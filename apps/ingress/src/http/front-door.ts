@@ -1,19 +1,23 @@
+import type { IncomingMessage } from "node:http";
 import { CodedError, newRequestId } from "@expert-router/contracts";
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from "fastify";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import { ApiKeys } from "./api-keys.js";
-import { shuttingDown } from "./error-answer.js";
+import { shuttingDown, toCodedError } from "./error-answer.js";
 import { forbiddenKey, isJson, refuseDeepNesting } from "./json-body.js";
 import "./tenant.js";
 
 /** Time in which a client must have sent its whole request. */
 const requestTimeoutMs = 60_000;
+/** The same for an upload, of which also no minute may bring nothing. */
+const uploadTimeoutMs = 3_600_000;
+const uploadRoute = "/v1/files";
 
 /** Fastify's options of the ingress. */
 export function fastifyOptions(bodyLimitBytes: number): FastifyServerOptions {
   return {
     bodyLimit: bodyLimitBytes,
-    requestTimeout: requestTimeoutMs,
+    requestTimeout: uploadTimeoutMs,
     // The id of the HTTP request is the id of what it asks for.
     genReqId: () => newRequestId(),
     logger: false,
@@ -43,6 +47,10 @@ export function installFrontDoor(fastify: FastifyInstance, context: IngressConte
       done(error as Error);
     }
   });
+  fastify.addHook("preParsing", (request, _reply, _payload, done) => {
+    if (!isUpload(request)) endLateBody(request.raw);
+    done();
+  });
   fastify.addHook("onResponse", (request, reply, done) => {
     const route = request.routeOptions.url ?? "unknown";
     metrics.httpRequests.inc({ method: request.method, route, status: String(reply.raw.statusCode) });
@@ -50,6 +58,28 @@ export function installFrontDoor(fastify: FastifyInstance, context: IngressConte
     done();
   });
   installJsonParser(fastify);
+  installFormParser(fastify);
+}
+
+/** Whether the route reads the body itself, piece by piece. */
+export function isUpload(request: FastifyRequest): boolean {
+  return request.method === "POST" && request.routeOptions.url === uploadRoute;
+}
+
+/** Cuts off a client that does not finish its body in time. */
+function endLateBody(request: IncomingMessage): void {
+  if (request.complete) return;
+  const timer = setTimeout(() => request.destroy(), requestTimeoutMs);
+  timer.unref();
+  request.once("end", () => clearTimeout(timer)).once("close", () => clearTimeout(timer));
+}
+
+/** Leaves the form of an upload to its route, which reads it piece by piece; no other route takes one. */
+function installFormParser(fastify: FastifyInstance): void {
+  fastify.addContentTypeParser("multipart/form-data", (request, _payload, done) => {
+    if (isUpload(request)) return done(null, undefined);
+    done(toCodedError({ statusCode: 415 }), undefined);
+  });
 }
 
 function installJsonParser(fastify: FastifyInstance): void {

@@ -1,4 +1,4 @@
-import type { Job, RequestState, WebhookDelivery } from "@expert-router/contracts";
+import type { Job, RequestState, RequestStatus, WebhookDelivery } from "@expert-router/contracts";
 
 /** What a job's record does not hold. */
 export interface JobCircumstances {
@@ -56,7 +56,11 @@ function webhookView({ url, status, attempts, tries }: WebhookDelivery): Job["we
 
 /** Whether nothing can happen to it any more. */
 export function isFinal(state: RequestState): boolean {
-  return state.status !== "queued" && state.status !== "in_progress";
+  return isFinalStatus(state.status);
+}
+
+export function isFinalStatus(status: RequestStatus): boolean {
+  return status !== "queued" && status !== "in_progress";
 }
 
 function unixSeconds(ms: number | undefined): number | null {

@@ -24,7 +24,9 @@ export function openApiDocument(): Json {
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
-    tags: ["Generation", "Responses", "Jobs", "Routing", "Operations"].map((name) => ({ name })),
+    tags: ["Generation", "Responses", "Jobs", "Files and batches", "Routing", "Operations"].map((name) => ({
+      name,
+    })),
     paths,
     components: {
       schemas,
@@ -46,7 +48,11 @@ function operation(path: string, method: string, route: RouteDescription, schema
     ...(route.body !== undefined && {
       requestBody: {
         required: true,
-        content: { "application/json": { schema: reference(route.body, schemas, "input") } },
+        content: {
+          [route.form === true ? "multipart/form-data" : "application/json"]: {
+            schema: reference(route.body, schemas, "input"),
+          },
+        },
       },
     }),
     responses: {

@@ -1,8 +1,18 @@
 /** Every route of the ingress, by path template, with what OpenAPI says about it. The one list of what exists. */
 import {
+  batchListQuerySchema,
+  batchListSchema,
+  batchOutputQuerySchema,
+  batchSchema,
+  batchSubmissionSchema,
   chatCompletionRequestSchema,
   completionRequestSchema,
   expertListSchema,
+  fileDeletedSchema,
+  fileListQuerySchema,
+  fileListSchema,
+  fileSchema,
+  fileUploadSchema,
   jobListQuerySchema,
   jobListSchema,
   jobSchema,
@@ -22,8 +32,10 @@ import { z } from "zod";
 /** One operation of one path. */
 export interface RouteDescription {
   readonly summary: string;
-  readonly tag: "Generation" | "Responses" | "Jobs" | "Routing" | "Operations";
+  readonly tag: "Generation" | "Responses" | "Jobs" | "Files and batches" | "Routing" | "Operations";
   readonly body?: readonly [name: string, schema: z.ZodType];
+  /** The body is a form, not JSON. */
+  readonly form?: boolean;
   readonly query?: z.ZodObject;
   readonly headers?: Readonly<Record<string, string>>;
   /** Status of success, and its body: a schema or a media type. */
@@ -33,6 +45,7 @@ export interface RouteDescription {
     | "text/html"
     | "text/plain"
     | "text/event-stream"
+    | "application/jsonl"
     | "application/json";
   /** The answer may be an event stream instead. */
   readonly streams?: boolean;
@@ -50,6 +63,9 @@ const submission = {
 };
 const response = ["Response", responseSchema] as const;
 const job = ["Job", jobSchema] as const;
+const file = ["File", fileSchema] as const;
+const batch = ["Batch", batchSchema] as const;
+const filing = { tag: "Files and batches", status: 200 } as const;
 const completionAnswer = z
   .looseObject({
     id: z.string(),
@@ -188,6 +204,71 @@ export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescrip
   },
   "/v1/jobs/{id}/cancel": {
     post: { tag: "Jobs", summary: "Cancel a job.", status: 200, answer: job, errors: [404, 409] },
+  },
+  "/v1/files": {
+    post: {
+      ...filing,
+      summary: "Upload the input of a batch, up to 200 MB.",
+      body: ["FileUpload", fileUploadSchema],
+      form: true,
+      answer: file,
+      errors: [400, 413, 415],
+    },
+    get: {
+      ...filing,
+      summary: "List files.",
+      query: fileListQuerySchema,
+      answer: ["FileList", fileListSchema],
+      errors: [400],
+    },
+  },
+  "/v1/files/{id}": {
+    get: { ...filing, summary: "One file.", answer: file, errors: [404] },
+    delete: {
+      ...filing,
+      summary: "Delete a file.",
+      answer: ["FileDeleted", fileDeletedSchema],
+      errors: [404, 409],
+    },
+  },
+  "/v1/files/{id}/content": {
+    get: { ...filing, summary: "The bytes of a file.", answer: "application/jsonl", errors: [404] },
+  },
+  "/v1/batches": {
+    post: {
+      ...filing,
+      summary: "Run the lines of a file.",
+      body: ["BatchSubmission", batchSubmissionSchema],
+      answer: batch,
+      errors: [400, 404, 413, 415],
+    },
+    get: {
+      ...filing,
+      summary: "List batches, newest first.",
+      query: batchListQuerySchema,
+      answer: ["BatchList", batchListSchema],
+      errors: [400],
+    },
+  },
+  "/v1/batches/{id}": {
+    get: { ...filing, summary: "One batch, with its counts so far.", answer: batch, errors: [404] },
+  },
+  "/v1/batches/{id}/cancel": {
+    post: {
+      ...filing,
+      summary: "Cancel a batch; what is done stays.",
+      answer: batch,
+      errors: [404, 409],
+    },
+  },
+  "/v1/batches/{id}/output": {
+    get: {
+      ...filing,
+      summary: "The lines of the output, or of the error file, that are there already.",
+      query: batchOutputQuerySchema,
+      answer: "application/jsonl",
+      errors: [400, 404],
+    },
   },
   "/v1/route": {
     post: {

@@ -6,6 +6,7 @@ import { Lifecycle } from "@expert-router/lifecycle";
 import { createLogger, createMetrics } from "@expert-router/telemetry";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
 import { OpenAnswers } from "../answers/open-answers.js";
+import { BatchWatch } from "../batches/batch-watch.js";
 import { QueuePlaces } from "../answers/queue-places.js";
 import { StorageAdmission } from "../admission/storage-admission.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
@@ -67,6 +68,7 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
   await app.get(StorageAdmission).start();
   app.get(JobDesk).start();
   await app.get(WebhookDesk).start();
+  app.get(BatchWatch).start();
   app.get(QueuePlaces).start();
   context.lifecycle.ready();
   return {
@@ -93,12 +95,14 @@ export async function startIngress(options: FixtureOptions = {}): Promise<Ingres
       }
     },
     close: async () => {
+      await app.get(BatchWatch).stop();
       app.get(ExpertMonitor).stop();
       app.get(StorageAdmission).stop();
       app.get(JobDesk).stop();
       await app.get(WebhookDesk).stop();
       app.get(QueuePlaces).stop();
       await app.close();
+      await ports.close();
     },
   };
 }
@@ -119,6 +123,7 @@ function settings(experts: readonly string[], options: FixtureOptions): IngressS
     redisUrl: "redis://127.0.0.1:1",
     apiKeys,
     dataDir: "/nonexistent",
+    files: { kind: "file-system", folder: "/nonexistent/files" },
     logLevel: "debug",
     drainTimeoutMs: 9_000,
     system: {
@@ -155,6 +160,7 @@ function settings(experts: readonly string[], options: FixtureOptions): IngressS
         firstRetryMs: 100,
         maxAttempts: 3,
       },
+      files: {},
       retention: { syncS: 600, jobsS: 86_400, deadS: 604_800 },
     },
   };

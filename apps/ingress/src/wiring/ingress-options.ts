@@ -19,6 +19,9 @@ export interface IngressTuning {
   readonly reapMs: number;
   readonly deadlineSweepMs: number;
   readonly lostSweepMs: number;
+  /** Between two looks for batches that nobody runs, and between two looks after those that run here. */
+  readonly batchLookMs: number;
+  readonly batchTickMs: number;
   /** Time that an answer has behind its deadline to reach its client. */
   readonly lateGraceMs: number;
 }
@@ -34,6 +37,8 @@ export const defaultTuning: IngressTuning = {
   reapMs: 200,
   deadlineSweepMs: 1_000,
   lostSweepMs: 5_000,
+  batchLookMs: 2_000,
+  batchTickMs: 1_000,
   lateGraceMs: 5_000,
 };
 

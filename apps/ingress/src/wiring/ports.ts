@@ -1,6 +1,8 @@
+import type { BatchLeases } from "@expert-router/batch";
 import type { ExpertDecision } from "@expert-router/classifier";
 import type { ChatMessage, RequestId, RequestRecord, RouterStatus } from "@expert-router/contracts";
 import type { ExplainedDecision } from "@expert-router/embedder";
+import type { FileStore } from "@expert-router/file-store";
 import type { ExpertQueue, WorkerRegistry } from "@expert-router/queue";
 import type {
   IdempotencyKeys,
@@ -51,6 +53,8 @@ export interface IngressPorts {
   readonly storedBytes: Pick<RedisStoredBytes, "add" | "total" | "count">;
   /** Memory of Redis: in use, its own bound (0: none), and that of its machine. */
   storeMemory(): Promise<StoreMemory>;
+  readonly files: FileStore;
+  readonly batchLeases: BatchLeases;
   readonly follower: TokenFollower;
   readonly registry: WorkerRegistry;
   /** By expert id; one for every expert of the configuration. */

@@ -1,4 +1,6 @@
+import { RedisBatchLeases } from "@expert-router/batch";
 import { expertQueueName, redisKeys, type RequestId } from "@expert-router/contracts";
+import { openFileStore, type FileStore } from "@expert-router/file-store";
 import { BullmqExpertQueue, bullmqQueueSettings, queuedJob, RedisWorkerRegistry } from "@expert-router/queue";
 import {
   awaitReady,
@@ -29,6 +31,8 @@ import { readStoreMemory } from "./store-memory.js";
 
 /** Time that Redis has to be reachable when the process starts. */
 const redisReadyTimeoutMs = 30_000;
+/** Without a word for so long, the process that runs a batch is taken for dead. */
+const batchLeaseMs = 5_000;
 
 /** The ports on Redis and BullMQ. */
 @Module({})
@@ -64,12 +68,9 @@ export class RedisPortsModule {
               queue.on("error", () => undefined);
               return new BullmqExpertQueue(id, queue, queueRedis, system.scheduling);
             });
-            return redisPorts(context, router, queues, {
-              redis,
-              queueRedis,
-              deliveryRedis,
-              subscriber,
-            });
+            const files = await openFileStore(context.settings.files);
+            const connected = { redis, queueRedis, deliveryRedis, subscriber };
+            return redisPorts(context, router, queues, files, connected);
           },
         },
       ],
@@ -89,6 +90,7 @@ function redisPorts(
   context: IngressContext,
   router: PromptRouter,
   experts: readonly BullmqExpertQueue[],
+  files: FileStore,
   connected: Connections,
 ): IngressPorts {
   const { redis, queueRedis, deliveryRedis, subscriber } = connected;
@@ -117,6 +119,8 @@ function redisPorts(
     webhooks: webhookPorts(context, connected),
     storedBytes: new RedisStoredBytes(redis, retention),
     storeMemory: () => readStoreMemory(redis),
+    files,
+    batchLeases: new RedisBatchLeases(redis, batchLeaseMs),
     follower: new RedisTokenFollower(redis, subscriber, { ingressId: context.ingressId }),
     registry: new RedisWorkerRegistry(redis, {
       handBack: async (expert, workerId) => (await queues.get(expert)?.handBackJobsOf(workerId)) ?? 0,
@@ -132,6 +136,7 @@ function redisPorts(
       (await Promise.all([redis.ping(), queueRedis.ping()])).every((answer) => answer === "PONG"),
     close: async () => {
       for (const one of [redis, queueRedis, deliveryRedis, subscriber]) one.disconnect();
+      files.close();
     },
   };
 }

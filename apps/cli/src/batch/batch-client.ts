@@ -1,0 +1,51 @@
+import { openAsBlob } from "node:fs";
+import { basename } from "node:path";
+import type { Batch, BatchList, BatchSubmission, FileObject } from "@expert-router/contracts";
+import { askIngress, readIngress, type IngressAddress } from "../submit/ingress-client.js";
+
+/** `POST /v1/files`; the file is read while it is sent. */
+export async function uploadFile(ingress: IngressAddress, path: string): Promise<FileObject> {
+  const form = new FormData();
+  form.set("purpose", "batch");
+  form.set("file", await openAsBlob(path), basename(path));
+  return askIngress(ingress, "/v1/files", { method: "POST", body: form });
+}
+
+/** `POST /v1/batches` */
+export function createBatch(ingress: IngressAddress, submission: BatchSubmission): Promise<Batch> {
+  return askIngress(ingress, "/v1/batches", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(submission),
+  });
+}
+
+/** `GET /v1/batches/{id}` */
+export function readBatch(ingress: IngressAddress, id: string): Promise<Batch> {
+  return askIngress(ingress, `/v1/batches/${encodeURIComponent(id)}`);
+}
+
+/** `POST /v1/batches/{id}/cancel` */
+export function cancelBatch(ingress: IngressAddress, id: string): Promise<Batch> {
+  return askIngress(ingress, `/v1/batches/${encodeURIComponent(id)}/cancel`, { method: "POST" });
+}
+
+/** `GET /v1/batches` */
+export function listBatches(ingress: IngressAddress, limit: number, after?: string): Promise<BatchList> {
+  const query = new URLSearchParams({ limit: String(limit), ...(after !== undefined && { after }) });
+  return askIngress(ingress, `/v1/batches?${query.toString()}`);
+}
+
+/** The lines of a batch that are there already. */
+export function readOutput(
+  ingress: IngressAddress,
+  id: string,
+  part: "output" | "errors",
+): Promise<AsyncIterable<Uint8Array>> {
+  return readIngress(ingress, `/v1/batches/${encodeURIComponent(id)}/output?part=${part}`);
+}
+
+/** Whether nothing can happen to it any more. */
+export function hasEnded({ status }: Batch): boolean {
+  return ["completed", "failed", "expired", "cancelled"].includes(status);
+}

@@ -1,0 +1,153 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { once } from "node:events";
+import { createHash } from "node:crypto";
+import { createGunzip } from "node:zlib";
+import { RouterError } from "@expert-router/classifier";
+import { maxBatchLines, type JobSubmission } from "@expert-router/contracts";
+import { parse } from "csv-parse";
+import { CommandFailure } from "../command-failure.js";
+import { readLines } from "../commands/line-file.js";
+
+/** What an input file holds: lines of a batch or objects with a prompt; a table; a prompt a line. */
+export const inputFormats = ["jsonl", "csv", "text"] as const;
+export type InputFormat = (typeof inputFormats)[number];
+
+/** How prompts become requests. Lines of a batch stay as they are, but for a `model` that is asked for. */
+export interface RequestOptions {
+  readonly endpoint: JobSubmission["endpoint"];
+  readonly model?: string | undefined;
+  readonly maxTokens?: number | undefined;
+  readonly system?: string | undefined;
+}
+
+/** What was written for the ingress. */
+export interface PreparedInput {
+  readonly lines: number;
+  /** Of the prepared file. */
+  readonly sha256: string;
+  /** In the order of the input. */
+  readonly customIds: readonly string[];
+}
+
+/** Told by the name. */
+export function formatOf(path: string): InputFormat {
+  if (/\.jsonl(\.gz)?$|\.ndjson(\.gz)?$/i.test(path)) return "jsonl";
+  return /\.csv(\.gz)?$/i.test(path) ? "csv" : "text";
+}
+
+/**
+ * Writes the requests of `from` to `to`, one a line, as a batch takes them.
+ * @throws CommandFailure naming file and line.
+ */
+export async function prepareInput(
+  from: string,
+  format: InputFormat,
+  to: string,
+  options: RequestOptions,
+): Promise<PreparedInput> {
+  const file = createWriteStream(to);
+  const hash = createHash("sha256");
+  const customIds: string[] = [];
+  try {
+    for await (const { place, request } of requests(from, format, options)) {
+      if (customIds.length === maxBatchLines)
+        throw new CommandFailure(`${place}: more than ${maxBatchLines} requests; split the file`, 2);
+      const given = request["custom_id"];
+      // Whatever else stands there, the ingress says what is wrong with it.
+      const customId = given ?? `line-${customIds.length + 1}`;
+      customIds.push(typeof customId === "string" ? customId : "");
+      const line = `${JSON.stringify({ ...request, custom_id: customId })}\n`;
+      hash.update(line);
+      if (!file.write(line)) await once(file, "drain");
+    }
+  } catch (error) {
+    if (error instanceof RouterError) throw new CommandFailure(error.message, 2);
+    throw error;
+  } finally {
+    file.end();
+    await once(file, "close");
+  }
+  return { lines: customIds.length, sha256: hash.digest("hex"), customIds };
+}
+
+interface Placed {
+  readonly place: string;
+  readonly request: Record<string, unknown>;
+}
+
+async function* requests(path: string, format: InputFormat, options: RequestOptions): AsyncGenerator<Placed> {
+  if (format === "csv") {
+    yield* tableRequests(path, options);
+    return;
+  }
+  for await (const { text, line } of readLines(path, "prompts")) {
+    const place = `${path}:${line}`;
+    yield {
+      place,
+      request:
+        format === "text" ? promptRequest(text, undefined, options) : jsonRequest(text, place, options),
+    };
+  }
+}
+
+async function* tableRequests(path: string, options: RequestOptions): AsyncGenerator<Placed> {
+  const file = createReadStream(path);
+  const bytes = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
+  const rows = bytes.pipe(parse({ columns: true, bom: true, info: true, skip_empty_lines: true }));
+  for (const source of [file, bytes]) source.on("error", (error: Error) => rows.destroy(error));
+  try {
+    for await (const { record, info } of rows as AsyncIterable<{
+      record: Record<string, string>;
+      info: { lines: number };
+    }>) {
+      const place = `${path}:${info.lines}`;
+      const prompt = record["prompt"] ?? record["text"];
+      if (prompt === undefined)
+        throw new CommandFailure(`${place}: there is no column 'prompt' or 'text'`, 2);
+      if (prompt.trim() === "") throw new CommandFailure(`${place}: the prompt is empty`, 2);
+      yield { place, request: promptRequest(prompt, record["custom_id"] ?? record["id"], options) };
+    }
+  } catch (error) {
+    if (error instanceof CommandFailure) throw error;
+    throw new CommandFailure(`${path}: ${(error as Error).message}`, 2);
+  }
+}
+
+function jsonRequest(text: string, place: string, options: RequestOptions): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new CommandFailure(`${place}: not JSON (${(error as Error).message})`, 2);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new CommandFailure(`${place}: expected a JSON object`, 2);
+  const fields = value as Record<string, unknown>;
+  if (fields["body"] !== undefined) {
+    const body = fields["body"] as Record<string, unknown>;
+    return options.model === undefined ? fields : { ...fields, body: { ...body, model: options.model } };
+  }
+  const prompt = fields["prompt"] ?? fields["text"];
+  if (typeof prompt !== "string" || prompt.trim() === "")
+    throw new CommandFailure(`${place}: expected a line of a batch, or a field 'prompt' or 'text'`, 2);
+  const id = fields["custom_id"] ?? fields["id"];
+  return promptRequest(prompt, typeof id === "string" ? id : undefined, options);
+}
+
+function promptRequest(
+  prompt: string,
+  id: string | undefined,
+  options: RequestOptions,
+): Record<string, unknown> {
+  const { endpoint, model = "auto", maxTokens, system } = options;
+  const limit = maxTokens === undefined ? {} : { max_tokens: maxTokens };
+  const messages = [
+    ...(system === undefined ? [] : [{ role: "system", content: system }]),
+    { role: "user", content: prompt },
+  ];
+  const body =
+    endpoint === "/v1/completions"
+      ? { model, prompt: system === undefined ? prompt : `${system}\n\n${prompt}`, ...limit }
+      : { model, messages, ...limit };
+  return { ...(id && { custom_id: id }), method: "POST", url: endpoint, body };
+}

@@ -1,0 +1,313 @@
+import {
+  DoneLines,
+  fileLines,
+  isBatchError,
+  orderedByPrefix,
+  readBatchLine,
+  unrun,
+  validateBatchFile,
+  type BatchLine,
+  type BatchProgress,
+  type UnrunCode,
+} from "@expert-router/batch";
+import type { Batch, BatchError, Endpoint, FileId, RequestRecord, Terminal } from "@expert-router/contracts";
+import type { StorageAdmission } from "../admission/storage-admission.js";
+import type { StoredFiles } from "../files/stored-file.js";
+import { deadlineExceeded } from "../http/error-answer.js";
+import { BatchTaken, type BatchArchive, type BatchVersion } from "./batch-archive.js";
+import { writeBatchFiles } from "./batch-files.js";
+import { inStatus, isEnded } from "./batch-states.js";
+import type { LineRequests } from "./line-requests.js";
+import { LineWindow, type LineWindowParts } from "./line-window.js";
+import type { OpenBatch } from "./open-batches.js";
+import { readWritten, ResultWriter } from "./result-writer.js";
+
+/** Lines that are put in the order of their prefixes together, and their bytes. */
+const orderedLines = 2_000;
+const orderedBytes = 4 * 1_048_576;
+/** Lines that are classified, recorded and queued together. */
+const linesAtOnce = 128;
+
+/** What a {@link BatchRun} works with. */
+export interface BatchRunParts extends LineWindowParts {
+  readonly archive: BatchArchive;
+  readonly files: StoredFiles;
+  readonly lines: LineRequests;
+  readonly storage: StorageAdmission;
+}
+
+/** Of the lines on their way. */
+export interface WindowBound {
+  readonly lines: number;
+  readonly bytes: number;
+}
+
+/** One batch, run by the process that holds it, from where the store says it stands. */
+export class BatchRun {
+  private stored: BatchVersion | undefined;
+  private writer: ResultWriter | undefined;
+  private window: LineWindow | undefined;
+  /** Why lines are not run any more. */
+  private unrunCode: UnrunCode | undefined;
+  private readonly stopping = new AbortController();
+
+  constructor(
+    private readonly parts: BatchRunParts,
+    readonly batch: OpenBatch,
+    /** Asked again and again: it is shared with other batches. */
+    private readonly bound: () => WindowBound,
+  ) {}
+
+  /** What the batch has come to; undefined before it runs lines. */
+  get progress(): BatchProgress | undefined {
+    if (this.writer === undefined || this.stored === undefined) return undefined;
+    const { completed, failed, usage } = this.writer.progress;
+    return { counts: { total: this.stored.batch.request_counts.total, completed, failed }, usage };
+  }
+
+  /** Ends it without a result; its requests go on, and another run takes them up. */
+  stop(reason: Error): void {
+    this.stopping.abort(reason);
+    this.window?.wakeUp();
+  }
+
+  /** Runs it to its end. Answers whether it got there; rejects with what stopped it. */
+  async run(): Promise<boolean> {
+    const { archive } = this.parts;
+    const { id, tenant } = this.batch;
+    this.stored = await archive.read(tenant, id);
+    if (this.stored === undefined) return false;
+    try {
+      while (!isEnded(this.stored.batch.status)) await this.nextStatus(this.stored.batch);
+      await archive.removeChunks(tenant, id);
+      return true;
+    } catch (error) {
+      // What is known is written down all the same, unless somebody else does it by now.
+      if (!(error instanceof BatchTaken)) await this.writer?.writeAll().catch(() => undefined);
+      throw error;
+    } finally {
+      this.window?.stop();
+    }
+  }
+
+  /** To be called about once a second: writes results down, looks after lines, sees that it is cancelled or expires. */
+  async tick(nowMs: number): Promise<void> {
+    if (this.stopping.signal.aborted) return;
+    try {
+      await this.writer?.writeDue(nowMs);
+      this.window?.wakeUp();
+      await this.lookForEnd(nowMs);
+      await this.window?.lookAfter(nowMs);
+    } catch (error) {
+      this.stop(error as Error);
+    }
+  }
+
+  private async nextStatus(batch: Batch): Promise<void> {
+    switch (batch.status) {
+      case "validating":
+        return this.validate(batch);
+      case "in_progress":
+        await this.lookForEnd(Date.now());
+        await this.runLines(batch);
+        if (this.unrunCode === "batch_cancelled") return this.toCancelling(batch);
+        return this.to("finalizing", {}, this.unrunCode === undefined ? "completed" : "expired");
+      case "cancelling":
+        this.unrunCode = "batch_cancelled";
+        await this.runLines(batch);
+        return this.finish("cancelled");
+      case "finalizing":
+        await this.startWriter(batch);
+        return this.finish(this.stored?.ending ?? "completed");
+      default:
+        throw new Error(`a batch that is ${batch.status} was run`);
+    }
+  }
+
+  private async validate(batch: Batch): Promise<void> {
+    if ((await this.cancelRequestedAt()) !== undefined) return this.to("cancelled");
+    const body = await this.parts.files.content(this.batch.tenant, batch.input_file_id as FileId);
+    if (body === undefined) return this.toFailed([inputGone]);
+    const { total, model, errors } = await validateBatchFile(body, {
+      endpoint: batch.endpoint as Endpoint,
+      check: (line) => this.parts.lines.problem(line),
+      signal: this.stopping.signal,
+    });
+    if (errors.length > 0) return this.toFailed(errors);
+    await this.to("in_progress", {
+      model: model ?? null,
+      request_counts: { total, completed: 0, failed: 0 },
+    });
+  }
+
+  /** Gives every line that has none a result. */
+  private async runLines(batch: Batch): Promise<void> {
+    const writer = await this.startWriter(batch);
+    const window = new LineWindow(this.parts, this.batch.id, (result, id) => writer.add(result, id));
+    this.window = window;
+    const body = await this.parts.files.content(this.batch.tenant, batch.input_file_id as FileId);
+    if (body === undefined) return this.toFailed([inputGone]);
+    let some: BatchLine[] = [];
+    let bytes = 0;
+    for await (const lines of fileLines(body)) {
+      this.stopping.signal.throwIfAborted();
+      for (const found of lines) {
+        if (this.isDone(found.line)) continue;
+        const line = readBatchLine(found, batch.endpoint as Endpoint);
+        // It was read before, so only a fault of the store can have changed it.
+        if (isBatchError(line)) throw new Error(`line ${found.line} of ${batch.input_file_id} has changed`);
+        some.push(line);
+        bytes += line.bytes;
+      }
+      if (some.length < orderedLines && bytes < orderedBytes) continue;
+      await this.feed(batch, window, writer, orderedByPrefix(some));
+      [some, bytes] = [[], 0];
+    }
+    await this.feed(batch, window, writer, orderedByPrefix(some));
+    while (window.size > 0) await this.changed(window);
+    await writer.writeAll();
+  }
+
+  private async feed(
+    batch: Batch,
+    window: LineWindow,
+    writer: ResultWriter,
+    lines: BatchLine[],
+  ): Promise<void> {
+    for (let from = 0; from < lines.length;) {
+      await this.room(window, writer);
+      const bound = this.bound();
+      let [to, bytes] = [from, window.sizeBytes];
+      const most = Math.min(linesAtOnce, Math.max(1, bound.lines - window.size));
+      while (
+        to < lines.length &&
+        to - from < most &&
+        (to === from || bytes + lines[to]!.bytes <= bound.bytes)
+      )
+        bytes += lines[to++]!.bytes;
+      await this.submit(batch, window, writer, lines.slice(from, to));
+      from = to;
+    }
+  }
+
+  private async submit(
+    batch: Batch,
+    window: LineWindow,
+    writer: ResultWriter,
+    lines: BatchLine[],
+  ): Promise<void> {
+    const { unrunCode } = this;
+    if (unrunCode !== undefined) {
+      for (const { line, customId } of lines)
+        writer.add(unrun({ batchId: this.batch.id, line, customId }, unrunCode));
+      return;
+    }
+    const made = await Promise.all(
+      lines.map((line) => this.parts.lines.request(batch, this.batch.tenant, line)),
+    );
+    const toRun: { line: BatchLine; record: RequestRecord }[] = [];
+    for (const [i, one] of made.entries()) {
+      if ("part" in one) writer.add(one);
+      else toRun.push({ line: lines[i]!, record: one });
+    }
+    this.stopping.signal.throwIfAborted();
+    await window.submit(toRun);
+    // Asked to end in between: these came too late to be ended with the others.
+    if (this.unrunCode !== undefined) await window.endAll(terminalOf(this.unrunCode));
+  }
+
+  /** Resolves when another line may be on its way. */
+  private async room(window: LineWindow, writer: ResultWriter): Promise<void> {
+    while (this.unrunCode === undefined ? this.isFull(window, writer) : writer.isBehind)
+      await this.changed(window);
+    this.stopping.signal.throwIfAborted();
+  }
+
+  private isFull(window: LineWindow, writer: ResultWriter): boolean {
+    const { lines, bytes } = this.bound();
+    const busy = window.size >= lines || window.sizeBytes >= bytes || writer.isBehind;
+    return busy || this.parts.storage.isFull;
+  }
+
+  private async changed(window: LineWindow): Promise<void> {
+    this.stopping.signal.throwIfAborted();
+    await window.changed();
+    this.stopping.signal.throwIfAborted();
+  }
+
+  private async lookForEnd(nowMs: number): Promise<void> {
+    if (this.unrunCode !== undefined || this.stored?.batch.status !== "in_progress") return;
+    const { expires_at: expiresAt } = this.stored.batch;
+    if ((await this.cancelRequestedAt()) !== undefined) this.unrunCode = "batch_cancelled";
+    else if (expiresAt !== null && nowMs >= expiresAt * 1_000) this.unrunCode = "batch_expired";
+    if (this.unrunCode === undefined) return;
+    await this.window?.endAll(terminalOf(this.unrunCode));
+    this.window?.wakeUp();
+  }
+
+  private cancelRequestedAt(): Promise<number | undefined> {
+    return this.parts.archive.cancelRequestedAt(this.batch.tenant, this.batch.id);
+  }
+
+  private isDone(line: number): boolean {
+    return this.done?.has(line) === true;
+  }
+
+  private done: DoneLines | undefined;
+
+  private async startWriter(batch: Batch): Promise<ResultWriter> {
+    if (this.writer !== undefined) return this.writer;
+    const { archive, ports } = this.parts;
+    const { tenant, id } = this.batch;
+    this.done = new DoneLines();
+    const written = await readWritten(archive, tenant, id, this.done);
+    this.writer = new ResultWriter(
+      ports,
+      archive,
+      { tenant, id, createdAtMs: batch.created_at * 1_000 },
+      written,
+    );
+    return this.writer;
+  }
+
+  private async finish(status: "completed" | "expired" | "cancelled"): Promise<void> {
+    const stored = this.stored!;
+    const files = await writeBatchFiles(this.parts, stored, this.batch.id, Date.now());
+    await this.to(status, { ...files, usage: this.progress!.usage, request_counts: this.progress!.counts });
+  }
+
+  private async toCancelling(batch: Batch): Promise<void> {
+    const at = await this.cancelRequestedAt();
+    await this.to("cancelling", { ...batch, ...(at !== undefined && { cancelling_at: at }) });
+  }
+
+  private async toFailed(errors: readonly BatchError[]): Promise<void> {
+    await this.to("failed", { errors: { object: "list", data: [...errors] } });
+  }
+
+  private async to(
+    status: Batch["status"],
+    changes: Partial<Batch> = {},
+    ending?: "completed" | "expired",
+  ): Promise<void> {
+    const { version, ...stored } = this.stored!;
+    this.stopping.signal.throwIfAborted();
+    const batch = inStatus(stored.batch, status, Date.now(), changes);
+    this.stored = await this.parts.archive.write(
+      { ...stored, batch, ending: ending ?? stored.ending },
+      version,
+    );
+  }
+}
+
+const inputGone: BatchError = {
+  code: "file_not_found",
+  line: null,
+  message: "The input file is gone.",
+  param: "input_file_id",
+};
+
+function terminalOf(code: UnrunCode): Terminal {
+  if (code === "batch_cancelled") return { status: "cancelled" };
+  return { status: "expired", error: { code: "deadline_exceeded", message: deadlineExceeded().message } };
+}
