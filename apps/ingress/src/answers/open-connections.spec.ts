@@ -73,9 +73,9 @@ describe("a client that leaves", () => {
     await listen();
     const ask = (more: object): http.ClientRequest =>
       request({ input: "x", messages: undefined, stream: true, ...more }, "/v1/responses");
-    const waiting = ask({});
+    const waiting = response(ask({}));
     const first = await ingress.queued();
-    (await response(waiting)).destroy();
+    (await waiting).destroy();
     await expect.poll(() => ingress.ports.logs.states.get(first)!.status).toBe("cancelled");
     (await response(ask({ background: true }))).destroy();
     await expect.poll(() => ingress.open.size).toBe(0);
