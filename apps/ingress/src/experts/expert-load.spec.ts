@@ -126,6 +126,7 @@ describe("an estimated wait", () => {
   it("knows that a slow engine has fewer places", () => {
     const load = newLoad();
     look(load, figuresOf({}), [{ ...worker, running: 2, credits: 2 }], 1_000);
+    expect(load.capacity).toBe(2);
     expect(load.waitS("interactive")).toBeNull();
     look(load, figuresOf({}), [{ ...worker, running: 2, credits: 3 }], 1_250);
     expect(load.waitS("interactive")).toBe(0);

@@ -96,8 +96,9 @@ export class ExpertLoad {
     return sum(this.reports, "running");
   }
 
+  /** Requests that its engines take now: a worker whose engine is slow takes fewer than it may. */
   get capacity(): number {
-    return sum(this.working, "concurrency");
+    return sum(this.working, "credits");
   }
 
   get drainPerS(): number {
@@ -229,11 +230,9 @@ export class ExpertLoad {
 
   /** Places that a class may take at once; batch work leaves some to interactive requests. */
   private freePlaces(name: PriorityClass): number {
-    const { working } = this;
-    // A worker whose engine is slow takes fewer than it may.
-    const places = sum(working, "credits");
+    const places = this.capacity;
     const kept = name === "batch" ? Math.ceil(places * this.scheduling.headroom) : 0;
-    return Math.max(0, places - kept - sum(working, "running"));
+    return Math.max(0, places - kept - sum(this.working, "running"));
   }
 
   /** What waits in a class and in those before it. */
@@ -247,7 +246,7 @@ export class ExpertLoad {
   }
 }
 
-function sum(workers: readonly WorkerReport[], field: "running" | "concurrency" | "credits"): number {
+function sum(workers: readonly WorkerReport[], field: "running" | "credits"): number {
   return workers.reduce((total, worker) => total + worker[field], 0);
 }
 
