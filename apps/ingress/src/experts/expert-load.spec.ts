@@ -135,9 +135,18 @@ describe("an estimated wait", () => {
   it("follows the rate of the class that waits, not that of all", () => {
     const load = newLoad();
     run(load, { interactive: 0, batch: 90 }, { interactive: 8, batch: 2 }, 20);
-    expect(load.etaS({ position: 40, positionInClass: 19 }, "batch")).toBeCloseTo(10, 0);
+    expect(load.etaS({ position: 19, positionInClass: 19 }, "batch")).toBeCloseTo(10, 0);
     // Interactive does not wait, so that its own rate is what was asked: it is next whoever ends first.
     expect(load.waitS("interactive")).toBeLessThan(0.2);
+  });
+
+  it("of batch work is that behind what comes above it until then, and no longer than its share takes", () => {
+    const load = newLoad(undefined, { batch: 0.05 });
+    // Of 10 jobs a second, 8 are interactive ones that came just now, while 2 of the backlog start.
+    run(load, { batch: 90 }, { interactive: 8, batch: 2 }, 20);
+    expect(load.etaS({ position: 39, positionInClass: 19 }, "batch")).toBeCloseTo(20, -1);
+    run(load, { interactive: 400, batch: 90 }, { interactive: 10 }, 40);
+    expect(load.etaS({ position: 419, positionInClass: 19 }, "batch")).toBeCloseTo(20 / 0.5, 0);
   });
 
   it("shows a slow-down within seconds", () => {

@@ -1,6 +1,7 @@
 import type { ExpertConfig, SchedulingConfig } from "@expert-router/config";
 import { CodedError, priorityClasses, type PriorityClass, type WorkerReport } from "@expert-router/contracts";
 import type { JobSum, QueueFigures, QueuePlace } from "@expert-router/queue";
+import { ArrivalRates } from "./arrival-rates.js";
 import { Arrivals } from "./arrivals.js";
 import { DrainRate } from "./drain-rate.js";
 import { StartRates, type StartRate } from "./start-rates.js";
@@ -15,6 +16,9 @@ const shareOfRoom = 1 / 8;
 
 /** Part of a bound in seconds that may be filled: the rate is a mean, and half of the requests at the bound would wait longer. */
 const shareOfPromise = 0.8;
+
+/** Part of the rate that is taken to be left to a class where those above ask for all of it: no load lasts forever. */
+const leastShareLeft = 0.02;
 
 /** Weight of the latest answer in the mean length of answers. */
 const shareOfLatest = 0.05;
@@ -37,6 +41,7 @@ export class ExpertLoad {
   private booked: QueueFigures["booked"] = { interactive: 0, async: 0, batch: 0 };
   private reports: readonly WorkerReport[] = [];
   private readonly starts = new StartRates();
+  private readonly arrivalRates = new ArrivalRates();
   private readonly drain = new DrainRate();
   private answerTokens: number | undefined;
   private updatedAtMs = 0;
@@ -57,6 +62,7 @@ export class ExpertLoad {
     const hasBacklog = priorityClasses.some((name) => figures.waiting[name].jobs > 0);
     this.drain.observe(workers, hasBacklog, nowMs);
     this.starts.observe(figures, this.running, nowMs);
+    this.arrivalRates.observe(figures, this.starts.whole?.tokensPerS, nowMs);
     this.updatedAtMs = nowMs;
     if (this.working.length > 0) this.lastWorkingAtMs = nowMs;
     else this.lastWorkingAtMs ??= nowMs;
@@ -130,18 +136,47 @@ export class ExpertLoad {
     return (this.starts.of(name) ?? this.starts.whole)?.jobsPerS ?? this.drain.capacityPerS;
   }
 
-  /**
-   * Seconds until the request at `place` starts; null if nothing was measured or nobody works. The rate of its own class
-   * where that one waits, else of all classes together.
-   */
+  /** Seconds until the request at `place` starts; null if nothing was measured or nobody works. */
   etaS(place: QueuePlace, name: PriorityClass): number | null {
     if (this.working.length === 0) return null;
     const free = this.freePlaces(name);
     if (place.position < free && this.waitingUpTo(name) <= free) return 0;
-    const own = this.starts.of(name);
-    if (own !== undefined) return rounded((place.positionInClass + 1) / own.jobsPerS);
-    const rate = this.startsPerS(name);
-    return rate === undefined ? null : rounded((place.position + 1) / rate);
+    const seconds = this.foretoldS(place, name);
+    return seconds === undefined ? null : rounded(seconds);
+  }
+
+  /**
+   * The wait behind what is ahead, at the rate that higher classes leave and lower ones are not owed: work ahead / (capacity − higher
+   * arrivals − lower shares), as in a queue with strict priorities (Cobham, Operations Research 2, 1954). With a minimum
+   * share no longer than its own work takes at this share. In expected tokens, since sizes differ between classes.
+   */
+  private foretoldS({ position, positionInClass }: QueuePlace, name: PriorityClass): number | undefined {
+    const { whole } = this.starts;
+    const own = (positionInClass + 1) * this.meanTokensOf([name]);
+    if (whole === undefined || whole.tokensPerS === 0 || own === 0) {
+      const rate = this.startsPerS(name);
+      return rate === undefined ? undefined : (position + 1) / rate;
+    }
+    const at = priorityClasses.indexOf(name);
+    const [higher, lower] = [priorityClasses.slice(0, at), priorityClasses.slice(at + 1)];
+    let left = whole.tokensPerS;
+    for (const each of higher) left -= this.arrivalRates.tokensPerS(each);
+    for (const each of lower) {
+      const owed = this.scheduling.classes[each].minShare * whole.tokensPerS;
+      left -= Math.min(owed, this.starts.of(each)?.tokensPerS ?? 0);
+    }
+    const ahead = own + (position - positionInClass) * this.meanTokensOf(higher);
+    const share = name === "interactive" ? 0 : this.scheduling.classes[name].minShare;
+    const seconds = ahead / Math.max(left, leastShareLeft * whole.tokensPerS);
+    return share === 0 ? seconds : Math.min(seconds, own / (share * whole.tokensPerS));
+  }
+
+  /** Mean expected tokens of what waits in some classes, or of what started where nothing does. */
+  private meanTokensOf(names: readonly PriorityClass[]): number {
+    const waiting = names.map((name) => this.waiting(name));
+    const jobs = waiting.reduce((total, sum) => total + sum.jobs, 0);
+    if (jobs === 0) return this.starts.meanTokens ?? 0;
+    return waiting.reduce((total, sum) => total + sum.tokens, 0) / jobs;
   }
 
   /** Seconds that one more request of a class would wait behind all others of it. */
@@ -179,9 +214,8 @@ export class ExpertLoad {
     const { whole } = this.starts;
     const share = guaranteedShare(this.scheduling.classes, name);
     if (whole === undefined || share === 0) return undefined;
-    const { jobs, tokens } = this.waiting(name);
-    const meanTokens = jobs === 0 ? this.starts.meanTokens : tokens / jobs;
-    if (meanTokens === undefined || meanTokens === 0 || whole.tokensPerS === 0) return share * whole.jobsPerS;
+    const meanTokens = this.meanTokensOf([name]);
+    if (meanTokens === 0 || whole.tokensPerS === 0) return share * whole.jobsPerS;
     return (share * whole.tokensPerS) / meanTokens;
   }
 

@@ -20,6 +20,13 @@ export class SmoothedRate {
     this.count *= keep;
   }
 
+  /** What was measured has no more weight than `share` of the memory: something new begins. */
+  limitPast(share: number): void {
+    if (this.weight <= share) return;
+    this.count *= share / this.weight;
+    this.weight = share;
+  }
+
   /** Undefined until there was anything to measure. */
   get perS(): number | undefined {
     return this.weight === 0 ? undefined : this.mean;
