@@ -174,9 +174,9 @@ export class ExpertLoad {
   /** Mean expected tokens of what waits in some classes, or of what started where nothing does. */
   private meanTokensOf(names: readonly PriorityClass[]): number {
     const waiting = names.map((name) => this.waiting(name));
-    const jobs = waiting.reduce((total, sum) => total + sum.jobs, 0);
+    const jobs = waiting.reduce((total, each) => total + each.jobs, 0);
     if (jobs === 0) return this.starts.meanTokens ?? 0;
-    return waiting.reduce((total, sum) => total + sum.tokens, 0) / jobs;
+    return waiting.reduce((total, each) => total + each.tokens, 0) / jobs;
   }
 
   /** Seconds that one more request of a class would wait behind all others of it. */

@@ -151,12 +151,12 @@ describe("classes", () => {
   });
 
   it.each([
-    [0.05, 1],
-    [0.2, 2],
-    [0.4, 3],
-    [0.7, 7],
-    [0.9, 8],
-  ])("leave less where interactive work uses less: of %f of the places, %i", async (load, reserve) => {
+    [0.01, [1, 1]],
+    [0.05, [1, 2]],
+    [0.2, [2, 3]],
+    [0.4, [3, 4]],
+    [0.7, [8, 8]],
+  ])("leave less where interactive work uses less: of %f of the places, %j", async (load, [least, most]) => {
     const test = new OrderUnderTest(redis, policyOf({ headroom: 0.125 }));
     await test.add(1, { priorityClass: "interactive" });
     await test.take(1, { concurrency: 64 });
@@ -164,7 +164,9 @@ describe("classes", () => {
     const state = test.key("order:state");
     // Not smoothed anew meanwhile.
     await redis.hset(state, "interactive-load", load, "checked-at", Date.now() + 60_000);
-    expect(await test.take(60, { room: 60, concurrency: 64 })).toHaveLength(60 - reserve);
+    const reserve = 60 - (await test.take(60, { room: 60, concurrency: 64 })).length;
+    expect(reserve).toBeGreaterThanOrEqual(least!);
+    expect(reserve).toBeLessThanOrEqual(most!);
   });
 
   it("follow how much interactive work runs", async () => {

@@ -17,12 +17,14 @@ local lookAgainMs = -1
 local function lookAgainIn(ms) if lookAgainMs < 0 or ms < lookAgainMs then lookAgainMs = ms end end
 
 -- While batch work takes every place above the reserve, interactive requests that use the share \`load\` of all places meet none that is free with
--- about load ^ reserve: each that comes takes one, each job that ends gives one back. So many that it is one in ten, within the headroom.
+-- about load ^ reserve: each that comes takes one, each job that ends gives one back. So many that it is 3 in 100, within the headroom;
+-- a part of a place is one for this part of the time.
 local function reserveOf(places)
   -- Nobody to keep places for.
   if now - get('interactive-at') > 60000 then return 0 end
   local load = math.min(0.99, math.max(0.01, get('interactive-load')))
-  return math.max(0, math.min(math.ceil(math.log(0.1) / math.log(load)), math.ceil(headroom * places), places - 1))
+  local reserve = math.floor(math.log(0.03) / math.log(load) + (now % 2000) / 2000)
+  return math.max(0, math.min(math.max(1, reserve), math.ceil(headroom * places), places - 1))
 end
 
 -- Workers whose last call is fresh; what they had room for then.
