@@ -29,7 +29,9 @@ export const eta: Scenario = {
   acceptance:
     "under steady load the median relative error of eta_s is ≤ 25 %; a client that obeys Retry-After is admitted the next time ≥ 90 %",
   async run({ seed, short, say }) {
-    const [phaseS, backlogS, overloadS, maxQueued] = short ? [3, 2, 12, 10] : [30, 5, 60, 40];
+    const [leadS, phaseS, tailS, backlogS, overloadS, maxQueued] = short
+      ? [1, 3, 3, 2, 12, 10]
+      : [5, 30, 20, 5, 60, 40];
     const chance = new Chance(seed, 0);
     const job = (priority: PriorityClass) => ({
       kind: "job" as const,
@@ -37,7 +39,10 @@ export const eta: Scenario = {
       maxTokens: chance.between(...answerTokens),
     });
 
-    /** A backlog of the least urgent class of `mix`, then arrivals that keep it about as long as it is. */
+    /**
+     * A backlog of the least urgent class of `mix`, then arrivals that keep it about as long as it is: before, while and after those
+     * that are measured come, so that the load is steady for as long as they wait.
+     */
     const measure = async (system: ScenarioSystem, mix: Mix): Promise<Estimate[]> => {
       const classes = priorityClasses.filter((name) => mix[name] !== undefined);
       const last = classes.at(-1) as PriorityClass;
@@ -48,16 +53,24 @@ export const eta: Scenario = {
       const load = await openLoop(
         system.client,
         classes.flatMap((priority) =>
-          arrivalTimes({ perS: perS * (mix[priority] as number), forMs: phaseS * 1_000 }, chance).map(
-            (atMs, number) => ({
-              atMs,
-              ask: { model: expert, prompt: `${priority} ${number}.`, ...job(priority) },
-            }),
-          ),
+          arrivalTimes(
+            { perS: perS * (mix[priority] as number), forMs: (leadS + phaseS + tailS) * 1_000 },
+            chance,
+          ).map((atMs, number) => ({
+            atMs,
+            ask: { model: expert, prompt: `${priority} ${number}.`, ...job(priority) },
+          })),
         ),
       ).ended;
       await system.whenEnded(backlog);
-      return estimatesOf(await system.whenEnded(load.outcomes));
+      const records = await system.whenEnded(load.outcomes);
+      const first = load.outcomes[0]?.sentAtMs ?? 0;
+      return estimatesOf(
+        records.filter(({ outcome: { sentAtMs } }) => {
+          const atS = (sentAtMs - first) / 1_000;
+          return atS >= leadS && atS < leadS + phaseS;
+        }),
+      );
     };
 
     const steady = await ScenarioSystem.start({

@@ -1,4 +1,4 @@
-import { expertQueueName, type RequestId } from "@expert-router/contracts";
+import { expertQueueName, type PriorityClass, type RequestId } from "@expert-router/contracts";
 import type { RedisClient } from "@expert-router/redis";
 import { Job, Queue } from "bullmq";
 import { bullmqJobOptions, bullmqQueueSettings } from "./bullmq-settings.js";
@@ -59,8 +59,8 @@ export class BullmqExpertQueue implements ExpertQueue {
     return this.order.admit(claim);
   }
 
-  waitingOf(tenant: string): Promise<number> {
-    return this.order.waitingOf(tenant);
+  waitingOf(tenant: string, priorityClass: PriorityClass): Promise<number> {
+    return this.order.waitingOf(tenant, priorityClass);
   }
 
   /**

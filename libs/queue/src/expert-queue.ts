@@ -80,7 +80,7 @@ export interface ExpertQueue {
   /** Exact and shared by all ingress processes; asked only where the {@link figures} say that the bound is near. */
   admit(claim: AdmissionClaim): Promise<Admission>;
   /** Jobs of `tenant` that wait. */
-  waitingOf(tenant: string): Promise<number>;
+  waitingOf(tenant: string, priorityClass: PriorityClass): Promise<number>;
 }
 
 /** What a worker did with a job it took. */

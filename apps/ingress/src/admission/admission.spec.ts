@@ -50,10 +50,10 @@ function tell(
 }
 
 /** Puts `count` requests of `tenant` on the fake queue. */
-function fill(count: number, tenant: string): void {
+function fill(count: number, tenant: string, priorityClass: PriorityClass = "async"): void {
   const { jobs } = ingress.ports.queues.get("code")!;
   for (let i = 0; i < count; i++)
-    jobs.push({ id: `req_${i}` as RequestId, priorityClass: "async", tenant, expectedTokens: 10 });
+    jobs.push({ id: `req_${i}` as RequestId, priorityClass, tenant, expectedTokens: 10 });
 }
 
 describe("a queue near its bound", () => {
@@ -99,8 +99,8 @@ describe("a tenant", () => {
     await start({ maxWaiting: 3 });
     const queue = ingress.ports.queues.get("code")!;
     const count = queue.waitingOf.bind(queue);
-    queue.waitingOf = async (tenant) => {
-      const waiting = await count(tenant);
+    queue.waitingOf = async (tenant, priorityClass) => {
+      const waiting = await count(tenant, priorityClass);
       await new Promise((resolve) => setTimeout(resolve, 50));
       return waiting;
     };
@@ -148,7 +148,7 @@ describe("a deadline", () => {
 
   it("is also the time that a waiting client gives", async () => {
     await start({ queueTimeoutS: 5 });
-    fill(200, "default");
+    fill(200, "default", "interactive");
     tell("interactive", 200, 10);
     expect((await ingress.post(chat, body)).json()).toMatchObject({ error: { code: "deadline_unmeetable" } });
   });

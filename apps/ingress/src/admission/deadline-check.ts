@@ -32,8 +32,8 @@ export async function refuseUnmeetable(
           bounds.endByMs === undefined ? 0 : waitS + serviceS - (bounds.endByMs - nowMs) / 1_000,
         );
   if (lateS(load.waitS(priorityClass)) <= 0) return;
-  const late = lateS(load.leastWaitS(priorityClass, await queue.waitingOf(tenant)));
+  const late = lateS(load.leastWaitS(priorityClass, await queue.waitingOf(tenant, priorityClass)));
   if (late <= 0) return;
   const message = `'${queue.expert}' could not answer in time: it would be about ${late.toFixed(1)} s late. Please try again later, or give it more time.`;
-  throw new CodedError("deadline_unmeetable", message, { retryAfterS: Math.max(1, late) });
+  throw new CodedError("deadline_unmeetable", message, { retryAfterS: Math.min(3_600, Math.max(1, late)) });
 }

@@ -3,9 +3,9 @@ import { CodedError, type RequestId, type RequestRecord } from "@expert-router/c
 import type { ExpertQueue } from "@expert-router/queue";
 import type { ExpertLoad } from "../experts/expert-load.js";
 
-type Request = Pick<RequestRecord, "id" | "tenant" | "decision">;
+type Request = Pick<RequestRecord, "id" | "tenant" | "decision" | "priorityClass">;
 
-/** Keeps tenants within the requests that may wait for them at one expert. Only those that have a bound cost a question. */
+/** Keeps tenants within the requests of a class that may wait for them at one expert: a batch locks nobody out of the rest. Only those that have a bound cost a question. */
 export class TenantBound {
   /** Requests of a tenant on their way to a queue, which does not count them yet. */
   private readonly onWay = new Map<string, Set<RequestId>>();
@@ -17,7 +17,7 @@ export class TenantBound {
    * @throws CodedError `tenant_queue_full`
    */
   async enter(request: Request, queue: ExpertQueue, load: ExpertLoad): Promise<void> {
-    const { tenant } = request;
+    const { tenant, priorityClass } = request;
     const { maxWaiting } = this.scheduling.tenants.get(tenant) ?? this.scheduling.defaultTenant;
     if (maxWaiting === undefined) return;
     const key = keyOf(request);
@@ -26,11 +26,11 @@ export class TenantBound {
     const before = others.size;
     this.onWay.set(key, others.add(request.id));
     try {
-      if ((await queue.waitingOf(tenant)) + before < maxWaiting) return;
+      if ((await queue.waitingOf(tenant, priorityClass)) + before < maxWaiting) return;
       const rate = load.startRate?.jobsPerS;
       throw new CodedError(
         "tenant_queue_full",
-        `${maxWaiting} requests of yours wait for '${queue.expert}' already, which is as many as may. Please try again later.`,
+        `${maxWaiting} ${priorityClass} requests of yours wait for '${queue.expert}' already, which is as many as may. Please try again later.`,
         { retryAfterS: rate === undefined ? 1 : Math.min(60, Math.max(1, 1 / rate)) },
       );
     } catch (error) {
@@ -48,6 +48,6 @@ export class TenantBound {
   }
 }
 
-function keyOf({ tenant, decision: { expert } }: Request): string {
-  return `${expert} ${tenant}`;
+function keyOf({ tenant, priorityClass, decision: { expert } }: Request): string {
+  return `${expert} ${priorityClass} ${tenant}`;
 }

@@ -4,10 +4,10 @@ import { SmoothedRate } from "./smoothed-rate.js";
 
 /** Arrivals that a mean should be made of. */
 const wantedArrivals = 20;
-const leastMemoryS = 8;
+const leastMemoryS = 12;
 const mostMemoryS = 60;
-/** A class that comes back from silence is measured anew: its past has no more weight than so much of the memory. */
-const pastShare = 0.3;
+/** A class that comes back from silence is measured anew: its past has the weight of so many seconds. */
+const pastS = 3;
 /** Work of so many seconds may come at once and still count as the rate at which it comes. */
 const burstS = 2;
 
@@ -63,8 +63,9 @@ class ClassArrivals {
   add(jobs: number, tokens: number, seconds: number, mostPerS = Infinity): void {
     const { memoryS } = this;
     if (jobs > 0 && this.silentS > memoryS) {
-      this.jobs.limitPast(pastShare);
-      this.tokens.limitPast(pastShare);
+      const share = 1 - Math.exp(-pastS / memoryS);
+      this.jobs.limitPast(share);
+      this.tokens.limitPast(share);
     }
     this.silentS = jobs > 0 ? 0 : this.silentS + seconds;
     this.allowance = Math.min(this.allowance + mostPerS * seconds, mostPerS * burstS);

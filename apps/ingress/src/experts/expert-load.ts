@@ -133,7 +133,13 @@ export class ExpertLoad {
 
   /** Jobs of a class that start a second; undefined: not measured. */
   startsPerS(name: PriorityClass): number | undefined {
-    return (this.starts.of(name) ?? this.starts.whole)?.jobsPerS ?? this.drain.capacityPerS;
+    const own = this.starts.of(name);
+    if (own !== undefined) return own.jobsPerS;
+    const { whole } = this.starts;
+    const meanTokens = this.meanTokensOf([name]);
+    if (whole === undefined || whole.tokensPerS === 0 || meanTokens === 0)
+      return whole?.jobsPerS ?? this.drain.capacityPerS;
+    return this.leftTokensPerS(name, whole.tokensPerS) / meanTokens;
   }
 
   /** Seconds until the request at `place` starts; null if nothing was measured or nobody works. */
@@ -157,18 +163,24 @@ export class ExpertLoad {
       const rate = this.startsPerS(name);
       return rate === undefined ? undefined : (position + 1) / rate;
     }
-    const at = priorityClasses.indexOf(name);
-    const [higher, lower] = [priorityClasses.slice(0, at), priorityClasses.slice(at + 1)];
-    let left = whole.tokensPerS;
-    for (const each of higher) left -= this.arrivalRates.tokensPerS(each);
-    for (const each of lower) {
-      const owed = this.scheduling.classes[each].minShare * whole.tokensPerS;
-      left -= Math.min(owed, this.starts.of(each)?.tokensPerS ?? 0);
-    }
+    const higher = priorityClasses.slice(0, priorityClasses.indexOf(name));
     const ahead = own + (position - positionInClass) * this.meanTokensOf(higher);
+    const seconds = ahead / this.leftTokensPerS(name, whole.tokensPerS);
     const share = name === "interactive" ? 0 : this.scheduling.classes[name].minShare;
-    const seconds = ahead / Math.max(left, leastShareLeft * whole.tokensPerS);
     return share === 0 ? seconds : Math.min(seconds, own / (share * whole.tokensPerS));
+  }
+
+  /** Of all tokens a second, those that a class gets once nothing of a higher one waits; no less than its share. */
+  private leftTokensPerS(name: PriorityClass, tokensPerS: number): number {
+    const at = priorityClasses.indexOf(name);
+    let left = tokensPerS;
+    for (const higher of priorityClasses.slice(0, at)) left -= this.arrivalRates.tokensPerS(higher);
+    for (const lower of priorityClasses.slice(at + 1)) {
+      const owed = this.scheduling.classes[lower].minShare * tokensPerS;
+      left -= Math.min(owed, this.starts.of(lower)?.tokensPerS ?? 0);
+    }
+    const least = Math.max(leastShareLeft, this.scheduling.classes[name].minShare);
+    return Math.max(left, least * tokensPerS);
   }
 
   /** Mean expected tokens of what waits in some classes, or of what started where nothing does. */

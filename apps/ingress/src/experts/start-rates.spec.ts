@@ -40,6 +40,16 @@ describe("StartRates", () => {
     expect(rates.whole!.jobsPerS).toBeCloseTo(12, 0);
   });
 
+  it("keeps what it knows through a quiet time, and through a burst behind which nothing starts yet", () => {
+    const rates = new StartRates();
+    watch(rates, 0, 20, (s) => Math.floor(s * 12));
+    watch(rates, 20.25, 320, () => 240, 0);
+    watch(rates, 320.25, 323, () => 304);
+    expect(rates.whole!.jobsPerS).toBeCloseTo(12, 0);
+    watch(rates, 323.25, 340, (s) => 304 + Math.floor((s - 323) * 6));
+    expect(rates.whole!.jobsPerS).toBeCloseTo(6, -0.3);
+  });
+
   it("takes no burst into free places for a rate", () => {
     const rates = new StartRates();
     rates.observe(counts(0, 0), 0, 0);

@@ -24,10 +24,11 @@ class Measured {
   private readonly jobs = new SmoothedRate();
   private readonly tokens = new SmoothedRate();
   private isBacklogged = false;
+  private measured: StartRate | undefined;
 
   observe(started: JobSum, seconds: number, running: number, isBacklogged: boolean): void {
     this.isBacklogged = isBacklogged;
-    const memoryS = memoryOf(this.jobs.perS ?? 0, running);
+    const memoryS = memoryOf(this.last?.jobsPerS ?? 0, running);
     if (isBacklogged) {
       this.jobs.add(started.jobs, seconds, memoryS);
       this.tokens.add(started.tokens, seconds, memoryS);
@@ -35,16 +36,27 @@ class Measured {
       this.jobs.age(seconds, memoryS);
       this.tokens.age(seconds, memoryS);
     }
+    if (isBacklogged && this.isFirm) this.measured = this.mean;
   }
 
   /** The rate now; undefined while nothing waits or too little was seen. */
   get current(): StartRate | undefined {
-    const isMeasured = this.jobs.filled >= leastFilled && this.jobs.events >= fewestStarts;
-    return this.isBacklogged && isMeasured ? this.last : undefined;
+    return this.isBacklogged && this.isFirm ? this.mean : undefined;
   }
 
-  /** The rate when there was a backlog last. */
+  /**
+   * The rate when it was measured last, or what there is of the first measurement. After a quiet time all places are filled at
+   * once, and nothing starts in the first looks at the backlog behind: that is no rate.
+   */
   get last(): StartRate | undefined {
+    return this.measured ?? this.mean;
+  }
+
+  private get isFirm(): boolean {
+    return this.jobs.filled >= leastFilled && this.jobs.events >= fewestStarts;
+  }
+
+  private get mean(): StartRate | undefined {
     const { perS: jobsPerS } = this.jobs;
     return jobsPerS === undefined || jobsPerS === 0
       ? undefined

@@ -74,8 +74,8 @@ export class FakeQueue implements ExpertQueue {
     return { admitted: false, retryAfterMs: 2_300 };
   }
 
-  async waitingOf(tenant: string): Promise<number> {
-    return this.jobs.filter((job) => job.tenant === tenant).length;
+  async waitingOf(tenant: string, priorityClass: PriorityClass): Promise<number> {
+    return this.jobs.filter((job) => job.tenant === tenant && job.priorityClass === priorityClass).length;
   }
 }
 

@@ -74,7 +74,8 @@ describe("admission near the bound", () => {
     await test.add(2, { priorityClass: "batch" });
     await test.add(1, { tenant: "b" });
     await test.queue.remove(id as never);
-    expect(await test.queue.waitingOf("a")).toBe(4);
-    expect(await test.queue.waitingOf("nobody")).toBe(0);
+    expect(await test.queue.waitingOf("a", "async")).toBe(2);
+    expect(await test.queue.waitingOf("a", "batch")).toBe(2);
+    expect(await test.queue.waitingOf("nobody", "async")).toBe(0);
   });
 });

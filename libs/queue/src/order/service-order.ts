@@ -134,8 +134,8 @@ export class ServiceOrder {
     return inMs === -1 ? { admitted: true } : { admitted: false, retryAfterMs: inMs as number };
   }
 
-  async waitingOf(tenant: string): Promise<number> {
-    return (await this.run(waitingOfScript, [tenant])) as number;
+  async waitingOf(tenant: string, priorityClass: PriorityClass): Promise<number> {
+    return (await this.run(waitingOfScript, [tenant, priorityClass])) as number;
   }
 
   private run(script: LuaScript, args: readonly (string | number)[]): Promise<unknown> {

@@ -16,11 +16,9 @@ end
 return figures
 `);
 
-/** ARGV: tenant. Answers how many of its jobs wait. */
+/** ARGV: tenant, class. Answers how many of its jobs of the class wait. */
 export const waitingOfScript = orderScript(`
-local jobs = 0
-for _, list in ipairs(classes) do jobs = jobs + call('ZCARD', waitingKey(list, ARGV[2])) end
-return jobs
+return call('ZCARD', waitingKey(ARGV[3], ARGV[2]))
 `);
 
 /**
