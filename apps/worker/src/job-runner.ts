@@ -336,10 +336,10 @@ export class JobRunner {
   }
 }
 
-/** What the request cost, for its tenant's share; undefined: the engine gave nothing, and nothing is known. */
-function costOf(request: RequestState, progress: Progress, usage?: Usage): number | undefined {
+/** What the request cost, for its tenant's share: nothing where the engine gave nothing. */
+function costOf(request: RequestState, progress: Progress, usage?: Usage): number {
   const answered = progress.tokensBefore + progress.deltas;
-  return usage === undefined && answered === 0 ? undefined : answerCost(request.body, answered, usage);
+  return usage === undefined && answered === 0 ? 0 : answerCost(request.body, answered, usage);
 }
 
 /** Clocks of two machines may differ; a wait is never negative. */

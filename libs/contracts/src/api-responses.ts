@@ -110,10 +110,8 @@ export type ResponseObject = z.infer<typeof responseSchema>;
 /** Query of `GET /v1/responses/{id}`. */
 export const responseQuerySchema = z.strictObject({
   stream: z.enum(["true", "false"]).optional().describe("Follow it as server-sent events."),
-  starting_after: z.coerce
-    .number()
-    .int()
-    .min(0)
+  starting_after: z
+    .union([z.literal("").transform(() => undefined), z.coerce.number().int().min(0)])
     .optional()
     .describe("Sequence number of the last event seen; with `stream=true`."),
   include_obfuscation: z.enum(["true", "false"]).optional(),

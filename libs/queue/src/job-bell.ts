@@ -4,13 +4,14 @@ import { isCluster, type RedisClient } from "@expert-router/redis";
 /** Longest sleep of an idle worker. */
 const maxSleepMs = 1_000;
 const minSleepMs = 5;
-/** A blocking command in a cluster that takes longer is not relied on; jobs are looked for this often instead. */
+/** A blocking command that takes longer is not relied on; jobs are looked for this often instead. */
 const maxBlockedMs = 2_500;
 const pollMs = 100;
+const isLate = Symbol("late");
 
 /** What wakes a worker: BullMQ's marker, which any worker may consume, and a bell of its own. */
 export class JobBell {
-  /** The command that waits on the blocking connection of a cluster. */
+  /** The command that waits on the blocking connection. */
   private blocked: Promise<string | undefined> | undefined;
 
   constructor(
@@ -22,18 +23,19 @@ export class JobBell {
   ) {}
 
   /**
-   * Sleeps until there may be a job, `ms` at most. Answers whether it took BullMQ's marker, which others will not see then. In a cluster,
-   * the blocking connection can stay without an answer for good after a failover; then it returns by itself.
+   * Sleeps until there may be a job, `ms` at most. Answers whether it took BullMQ's marker, which others will not see then. The blocking
+   * connection can stay without an answer for good, after a failover or when the machine of Redis is gone without a word; then it returns by itself.
    */
   async sleep(ms: number = maxSleepMs): Promise<boolean> {
     const timeoutMs = Math.min(Math.max(ms, minSleepMs), maxSleepMs);
-    if (!isCluster(this.redis)) return (await this.pop(timeoutMs)) === this.keys.marker;
     if (this.blocked === undefined) {
       const blocked = this.pop(timeoutMs).finally(() => (this.blocked = undefined));
       this.blocked = blocked;
       blocked.catch(() => undefined); // Heard of below, unless it comes too late to matter.
-      const late = sleep(maxBlockedMs, undefined, { ref: false });
-      return (await Promise.race([blocked, late])) === this.keys.marker;
+      const late = sleep(maxBlockedMs, isLate, { ref: false });
+      const taken = await Promise.race([blocked, late]);
+      if (taken === isLate) void this.connectAnew();
+      return taken === this.keys.marker;
     }
     await sleep(pollMs);
     return false;
@@ -48,6 +50,12 @@ export class JobBell {
   /** Tells any worker that there may be a job. */
   async passOn(): Promise<void> {
     await this.redis.zadd(this.keys.marker, 0, "0");
+  }
+
+  /** A command that hangs ends with its connection. A cluster's client looks after its nodes itself. */
+  private async connectAnew(): Promise<void> {
+    const blocking = await this.blocking();
+    if (!isCluster(blocking)) blocking.disconnect(true);
   }
 
   private async pop(timeoutMs: number): Promise<string | undefined> {

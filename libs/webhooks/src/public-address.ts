@@ -10,10 +10,14 @@ export class AddressRefused extends Error {
 
 /**
  * Whether anybody on the internet may have this address: not a private, loopback, link-local, unique-local, multicast,
- * reserved or benchmarking one, and none that holds another address (IPv4-mapped, 6to4, Teredo, NAT64).
+ * reserved or benchmarking one, and none that holds another address (IPv4-mapped, IPv4-compatible, 6to4, Teredo, NAT64).
  */
 export function isPublicAddress(address: string): boolean {
-  return ipaddr.isValid(address) && ipaddr.parse(address).range() === "unicast";
+  if (!ipaddr.isValid(address)) return false;
+  const parsed = ipaddr.parse(address);
+  // `::a.b.c.d`, which the library takes for one like others.
+  const isCompatible = parsed instanceof ipaddr.IPv6 && parsed.parts.slice(0, 6).every((part) => part === 0);
+  return parsed.range() === "unicast" && !isCompatible;
 }
 
 /** The IP address that a URL names instead of a host; undefined: it names a host. */

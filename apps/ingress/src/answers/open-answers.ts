@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import { Injectable } from "@nestjs/common";
 import { deadlineExceeded, shuttingDown } from "../http/error-answer.js";
 import type { OpenAnswer } from "./answer-context.js";
+import { onClosed } from "../http/on-closed.js";
 
 /** All answers under way in this process. */
 @Injectable()
@@ -16,7 +17,7 @@ export class OpenAnswers {
   /** Counts `answer` in until its response is closed. */
   track(answer: OpenAnswer, response: ServerResponse): void {
     this.answers.set(answer, response);
-    response.once("close", () => {
+    onClosed(response, () => {
       this.answers.delete(answer);
       if (this.answers.size === 0) this.emptied?.();
     });

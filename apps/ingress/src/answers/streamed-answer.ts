@@ -6,6 +6,7 @@ import { SseResponse, sseComment, sseData, sseDone } from "../http/sse-response.
 import type { AnswerContext, OpenAnswer } from "./answer-context.js";
 import type { PlaceViewer } from "./queue-places.js";
 import { ChunkEncoder, tellsFinish } from "./chunk-encoder.js";
+import { onClosed } from "../http/on-closed.js";
 
 /** How a stream is to be written. */
 export interface StreamedAnswerOptions {
@@ -43,7 +44,7 @@ export class StreamedAnswer implements TokenSink, OpenAnswer, PlaceViewer {
     this.begun = new Promise((resolve, reject) => (this.settle = { resolve, reject }));
     // The request may fail before anybody awaits its beginning.
     this.begun.catch(() => undefined);
-    reply.raw.once("close", () => this.clientLeft());
+    onClosed(reply.raw, () => this.clientLeft());
     this.waiting = setInterval(() => this.comment(), options.waitingCommentAfterMs).unref();
   }
 

@@ -4,6 +4,7 @@ import type { ServerResponse } from "node:http";
 import { terminalError, toCodedError } from "../http/error-answer.js";
 import { AnswerAssembler } from "./answer-assembler.js";
 import type { AnswerContext, OpenAnswer } from "./answer-context.js";
+import { onClosed } from "../http/on-closed.js";
 
 /** An answer without streaming: collects the deltas until the log ends. */
 export class WholeAnswer implements TokenSink, OpenAnswer {
@@ -29,7 +30,7 @@ export class WholeAnswer implements TokenSink, OpenAnswer {
     this.body = new Promise((resolve, reject) => (this.settle = { resolve, reject }));
     // The request may fail before anybody awaits its end.
     this.body.catch(() => undefined);
-    response.once("close", () => this.clientLeft());
+    onClosed(response, () => this.clientLeft());
   }
 
   get isOver(): boolean {

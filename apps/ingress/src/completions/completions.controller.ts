@@ -35,6 +35,7 @@ import {
   wantsUsage,
 } from "./request-traits.js";
 import type { WaitingSink } from "./waiting-sink.js";
+import { onClosed } from "../http/on-closed.js";
 
 /** Makes tokens come to a sink. */
 type Begin = (sink: WaitingSink) => Promise<void> | void;
@@ -172,7 +173,7 @@ export class CompletionsController {
     });
     this.open.track(answer, reply.raw);
     this.context.metrics.openStreams.inc();
-    reply.raw.once("close", () => this.context.metrics.openStreams.dec());
+    onClosed(reply.raw, () => this.context.metrics.openStreams.dec());
     try {
       await begin(answer);
       this.places.watch(record, answer);

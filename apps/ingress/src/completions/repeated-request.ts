@@ -22,6 +22,8 @@ const jobKeyTtlMs = 9 * 86_400_000;
 export interface SubmittedOnce {
   readonly route: string;
   readonly kind: RequestRecord["kind"];
+  /** A client waits for the answer, so a failure that may pass frees the key; unless said otherwise, what is `sync`. */
+  readonly waits?: boolean;
   /** Puts the request in under `id`, marked as repeatable. */
   readonly submit: (id: RequestRecord["id"]) => Promise<RequestState>;
 }
@@ -41,14 +43,14 @@ export class RepeatedRequests {
    */
   async once(
     request: FastifyRequest,
-    { route, kind, submit }: SubmittedOnce,
+    { route, kind, waits = kind === "sync", submit }: SubmittedOnce,
   ): Promise<{ state: RequestState; repeated: boolean } | undefined> {
     const key = readIdempotencyKey(request);
     if (key === undefined) return undefined;
     const { tenant, id, body } = request;
     const keyed = { tenant, key, id, fingerprint: fingerprintOf(route, body), ttlMs: this.ttlMs(kind) };
     const { result, repeated } = await this.work.once<RequestState>(keyed, {
-      find: (found) => this.find(found, kind),
+      find: (found) => this.find(found, waits),
       make: (made) => submit(made as RequestRecord["id"]),
       adopt: async (state) => {
         if (!isFinal(state)) await this.ports.queues.get(state.decision.expert)?.enqueue(queuedJob(state));
@@ -57,10 +59,10 @@ export class RepeatedRequests {
     return { state: result, repeated };
   }
 
-  private async find(id: string, kind: RequestRecord["kind"]): Promise<RequestState | undefined> {
+  private async find(id: string, waits: boolean): Promise<RequestState | undefined> {
     const state = isRequestId(id) ? await this.ports.store.read(id) : undefined;
     // A job tells of its failure itself. Who waits for an answer sends the request again to get one.
-    return state !== undefined && kind === "sync" && isCurable(state) ? undefined : state;
+    return state !== undefined && waits && isCurable(state) ? undefined : state;
   }
 
   private ttlMs(kind: RequestRecord["kind"]): number {

@@ -71,8 +71,8 @@ export function expectedTokens(body: Body, { bodyBytes, meanAnswerTokens }: Leng
   const given = body["max_completion_tokens"] ?? body["max_tokens"];
   const bound = typeof given === "number" && given > 0 ? given : undefined;
   const prompt = Math.ceil(bodyBytes / charactersPerToken);
-  if (meanAnswerTokens === undefined) return prompt + (bound ?? unknownAnswerTokens);
-  const answer = bound === undefined ? meanAnswerTokens : Math.min(bound, meaningfulBound * meanAnswerTokens);
+  const mean = meanAnswerTokens ?? unknownAnswerTokens;
+  const answer = bound === undefined ? mean : Math.min(bound, meaningfulBound * mean);
   return prompt + Math.max(1, Math.ceil(answer));
 }
 

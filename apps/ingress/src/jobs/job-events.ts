@@ -14,6 +14,7 @@ import type { OpenAnswer } from "../answers/answer-context.js";
 import type { PlaceViewer } from "../answers/queue-places.js";
 import { ChunkEncoder } from "../answers/chunk-encoder.js";
 import { SseResponse, sseComment, sseData, sseEvent } from "../http/sse-response.js";
+import { onClosed } from "../http/on-closed.js";
 
 /** What a stream of job events is made from. */
 export interface JobEventsOptions {
@@ -51,7 +52,7 @@ export class JobEvents implements TokenSink, OpenAnswer, PlaceViewer {
     this.encoder = new ChunkEncoder(identity, { includeUsage: false });
     this.sse = new SseResponse(reply.raw, { onDrain: () => this.following?.resume() });
     reply.hijack();
-    reply.raw.once("close", () => this.stop());
+    onClosed(reply.raw, () => this.stop());
     this.sse.open(headers);
     this.ping = setInterval(() => {
       // Who does not read needs no sign of life, and gets nothing to keep for it.

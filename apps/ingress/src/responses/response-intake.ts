@@ -60,6 +60,7 @@ export class ResponseIntake {
     const found = await this.repeats.once(request, {
       route: "/v1/responses",
       kind,
+      waits: asked.background !== true,
       submit: (id) => enter(id, true),
     });
     const state = found?.state ?? (await enter(request.id as RequestId));

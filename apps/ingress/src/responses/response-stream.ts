@@ -7,6 +7,7 @@ import type { WaitingSink } from "../completions/waiting-sink.js";
 import { toCodedError } from "../http/error-answer.js";
 import { SseResponse, sseComment } from "../http/sse-response.js";
 import { ResponseEvents } from "./response-events.js";
+import { onClosed } from "../http/on-closed.js";
 
 /** What a stream of a response is made from. */
 export interface ResponseStreamOptions {
@@ -43,7 +44,7 @@ export class ResponseStream implements WaitingSink, OpenAnswer, PlaceViewer {
     this.deadlineAtMs = options.deadlineAtMs;
     this.events = new ResponseEvents(options.record, options.after);
     this.sse = new SseResponse(reply.raw, { onDrain: () => this.following?.resume() });
-    reply.raw.once("close", () => this.clientLeft());
+    onClosed(reply.raw, () => this.clientLeft());
   }
 
   get isOver(): boolean {

@@ -300,6 +300,8 @@ local function takeGuaranteed()
     if not class then return false end
     if takeFrom(class) then return true end
     exhausted[class] = true
+    -- Its tenants run as much as they may: what they leave is owed for 10 s at most, or whoever comes next would get all of it at once.
+    set('share:' .. class, math.max(get('share:' .. class), get('total') - 10 * get('rate')))
   end
 end
 local function takeNext()
