@@ -17,7 +17,7 @@ import { FileDesk } from "../files/file-desk.js";
 import { defaultExpiryS } from "../files/stored-file.js";
 import { INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressPorts } from "../wiring/ports.js";
-import { BatchArchive, type BatchVersion } from "./batch-archive.js";
+import { BatchArchive, BatchTaken, type BatchVersion } from "./batch-archive.js";
 import { isEnded } from "./batch-states.js";
 import { OpenBatches } from "./open-batches.js";
 
@@ -39,7 +39,8 @@ export class BatchDesk {
     this.archive = new BatchArchive(ports.files);
   }
 
-  async create(tenant: string, submission: BatchSubmission): Promise<Batch> {
+  /** Makes a batch under `id`; asked twice, it is made once. */
+  async create(tenant: string, submission: BatchSubmission, id = newBatchId()): Promise<Batch> {
     if (Object.keys(submission.metadata ?? {}).length > maxMetadataPairs) {
       const message = `Invalid value for 'metadata': at most ${maxMetadataPairs} pairs.`;
       throw new CodedError("invalid_value", message, { param: "metadata" });
@@ -49,13 +50,23 @@ export class BatchDesk {
       const message = `Invalid value for 'input_file_id': the purpose of the file is '${input.purpose}', not 'batch'.`;
       throw new CodedError("invalid_value", message, { param: "input_file_id" });
     }
-    const id = newBatchId();
     const batch = newBatch(id, submission, Math.floor(Date.now() / 1_000));
     const outputExpiryS = submission.output_expires_after?.seconds ?? defaultExpiryS;
     // First: a mark without a batch is forgotten, a batch without a mark would never be run.
     await this.openBatches.add({ id, tenant, inputFileId: input.id });
-    await this.archive.write({ tenant, batch, outputExpiryS }, 0);
-    return batch;
+    try {
+      await this.archive.write({ tenant, batch, outputExpiryS }, 0);
+      return batch;
+    } catch (error) {
+      if (!(error instanceof BatchTaken)) throw error;
+      return this.read(tenant, id);
+    }
+  }
+
+  /** The batch, or undefined if there is none. */
+  async find(tenant: string, id: string): Promise<Batch | undefined> {
+    const stored = isBatchId(id) ? await this.archive.read(tenant, id) : undefined;
+    return stored && this.view(stored);
   }
 
   /** @throws CodedError `batch_not_found`, also for batches of other tenants. */

@@ -56,11 +56,11 @@ export interface RouteDescription {
 type Method = "get" | "post" | "delete";
 
 const priority = { "x-expert-router-priority": "Scheduling class: `interactive`, `async` or `batch`." };
-const submission = {
-  ...priority,
+const repeatable = {
   "idempotency-key":
     "Names the request: sent again with the same body, it is the same one, and gets the same answer. 1 to 255 printable ASCII characters.",
 };
+const submission = { ...priority, ...repeatable };
 const response = ["Response", responseSchema] as const;
 const job = ["Job", jobSchema] as const;
 const file = ["File", fileSchema] as const;
@@ -239,8 +239,9 @@ export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescrip
       ...filing,
       summary: "Run the lines of a file.",
       body: ["BatchSubmission", batchSubmissionSchema],
+      headers: repeatable,
       answer: batch,
-      errors: [400, 404, 413, 415],
+      errors: [400, 404, 409, 413, 415, 422],
     },
     get: {
       ...filing,
