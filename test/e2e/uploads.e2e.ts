@@ -108,6 +108,9 @@ describe("an upload", () => {
       [whole(field("purpose", "batch")), [400, "missing_required_parameter", "file"]],
       [whole(field("purpose", "fine-tune"), file()), [400, "invalid_value", "purpose"]],
       [whole(field("purpose", "batch"), file("data")), [400, "invalid_request", null]],
+      // The body is whole, and ends inside a file.
+      [field("purpose", "batch") + file(), [400, "invalid_request", null]],
+      [field("purpose", "batch") + file("data"), [400, "invalid_request", null]],
       [whole(field("purpose", "batch"), file(), file()), [400, "invalid_request", null]],
       [
         whole(field("purpose", "batch"), field("expires_after[seconds]", "60"), file()),

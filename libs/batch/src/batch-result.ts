@@ -116,5 +116,5 @@ function detail(details: unknown, name: string): number {
 
 /** An engine may say anything. */
 function count(value: unknown): number {
-  return typeof value === "number" && Number.isFinite(value) ? value : 0;
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : 0;
 }

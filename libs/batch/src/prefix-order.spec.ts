@@ -40,7 +40,8 @@ describe("orderedByPrefix", () => {
       completion(1, [1, 2]),
       completion(2, undefined),
       { ...completion(3, ""), body: { messages: {} } },
+      chat(4, JSON.parse(`${"[".repeat(20_000)}${"]".repeat(20_000)}`)),
     ];
-    expect(orderedByPrefix(lines)).toHaveLength(3);
+    expect(orderedByPrefix(lines)).toHaveLength(4);
   });
 });

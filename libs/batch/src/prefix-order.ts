@@ -20,5 +20,9 @@ function prefixOf({ body }: BatchLine): string {
   if (typeof prompt === "string") return prompt.slice(0, prefixCharacters);
   const first: unknown = Array.isArray(messages) ? messages[0] : undefined;
   const { content } = (first ?? {}) as { content?: unknown };
-  return (typeof content === "string" ? content : (JSON.stringify(content) ?? "")).slice(0, prefixCharacters);
+  if (typeof content === "string") return content.slice(0, prefixCharacters);
+  // Anything may stand there, as deep as it likes.
+  const part: unknown = Array.isArray(content) ? content[0] : undefined;
+  const { text } = (part ?? {}) as { text?: unknown };
+  return typeof text === "string" ? text.slice(0, prefixCharacters) : "";
 }

@@ -57,13 +57,14 @@ export class FileSystemStore implements FileStore {
       try {
         // Unlike a rename, it fails where something is.
         await link(from, to);
-        return true;
       } catch (error) {
-        if (codeOf(error) === "EEXIST") return false;
-        throw error;
-      } finally {
+        // Where the folder is gone meanwhile, it is tried again.
+        if (codeOf(error) !== "EEXIST") throw error;
         await rm(from, { force: true });
+        return false;
       }
+      await rm(from, { force: true });
+      return true;
     });
   }
 

@@ -52,7 +52,11 @@ export class S3Store implements FileStore {
       ...(settings.credentials !== undefined && { credentials: settings.credentials }),
       forcePathStyle: settings.pathStyle ?? false,
       maxAttempts: 4,
-      requestHandler: { connectionTimeout: 5_000, requestTimeout: requestTimeoutMs },
+      requestHandler: {
+        connectionTimeout: 5_000,
+        requestTimeout: requestTimeoutMs,
+        throwOnRequestTimeout: true,
+      },
       // Not every server knows the checksums that newer clients send unasked.
       requestChecksumCalculation: "WHEN_REQUIRED",
       responseChecksumValidation: "WHEN_REQUIRED",

@@ -93,10 +93,21 @@ export class BatchArchive {
     }
   }
 
-  /** All lines of one part, from byte `offset` of them on. */
-  async *lines(tenant: string, id: BatchId, part: Part, offset = 0): ByteStream {
+  /**
+   * All lines of one part, from byte `offset` of them on. `chunks`: so many there have to be.
+   * @throws BatchTaken if one of them is not there.
+   */
+  async *lines(
+    tenant: string,
+    id: BatchId,
+    part: Part,
+    { offset = 0, chunks }: { readonly offset?: number; readonly chunks?: number } = {},
+  ): ByteStream {
     let skip = offset;
+    let seen = 0;
     for await (const { number, header } of this.chunks(tenant, id)) {
+      seen += 1;
+      if (chunks !== undefined && number !== seen) throw new BatchTaken();
       const bytes = part === "output" ? header.outputBytes : header.errorBytes;
       if (bytes <= skip) {
         skip -= bytes;
@@ -107,9 +118,13 @@ export class BatchArchive {
       skip = 0;
       const body = await this.store.read(chunkKey(tenant, id, number), range);
       // Gone since: the batch has ended, and all of it is in a file.
-      if (body === undefined) return;
+      if (body === undefined) {
+        if (chunks !== undefined) throw new BatchTaken();
+        return;
+      }
       yield* body;
     }
+    if (chunks !== undefined && seen !== chunks) throw new BatchTaken();
   }
 
   /** Removes chunks, once their lines are in files. */

@@ -117,7 +117,7 @@ export class BatchDesk {
     const complete = isEnded(batch.status);
     const fileId = batchFileId(batch.id as BatchId, part);
     const written = complete ? await this.fileDesk.files.content(tenant, fileId, offset) : undefined;
-    return { body: written ?? this.archive.lines(tenant, batch.id as BatchId, part, offset), complete };
+    return { body: written ?? this.archive.lines(tenant, batch.id as BatchId, part, { offset }), complete };
   }
 
   private async stored(tenant: string, id: string): Promise<BatchVersion> {

@@ -6,17 +6,22 @@ import type { BatchArchive, Part, StoredBatch } from "./batch-archive.js";
 /**
  * Makes the chunks of a batch into its output and error file; a part without a line makes no file. May be done any number
  * of times: the files have the same ids and bytes each time.
+ * @throws BatchTaken if not all `chunks` are there any more: somebody else has made the files, which stay as they are.
  */
 export async function writeBatchFiles(
   { archive, files }: { readonly archive: BatchArchive; readonly files: StoredFiles },
   stored: StoredBatch,
-  id: BatchId,
+  { id, chunks }: { readonly id: BatchId; readonly chunks: number },
   nowMs: number,
 ): Promise<Pick<Batch, "output_file_id" | "error_file_id">> {
   const write = async (part: Part): Promise<string | null> => {
     const fileId = batchFileId(id, part);
     const received = { bytes: 0 };
-    await files.putContent(stored.tenant, fileId, counted(archive.lines(stored.tenant, id, part), received));
+    await files.putContent(
+      stored.tenant,
+      fileId,
+      counted(archive.lines(stored.tenant, id, part, { chunks }), received),
+    );
     if (received.bytes === 0) {
       await files.remove(stored.tenant, fileId);
       return null;

@@ -110,11 +110,13 @@ export class BatchRun {
       case "in_progress":
         await this.lookForEnd(Date.now());
         await this.runLines(batch);
+        if (isEnded(this.stored!.batch.status)) return;
         if (this.unrunCode === "batch_cancelled") return this.toCancelling(batch);
         return this.to("finalizing", {}, this.unrunCode === undefined ? "completed" : "expired");
       case "cancelling":
         this.unrunCode = "batch_cancelled";
         await this.runLines(batch);
+        if (isEnded(this.stored!.batch.status)) return;
         return this.finish("cancelled");
       case "finalizing":
         await this.startWriter(batch);
@@ -272,8 +274,12 @@ export class BatchRun {
 
   private async finish(status: "completed" | "expired" | "cancelled"): Promise<void> {
     const stored = this.stored!;
-    const files = await writeBatchFiles(this.parts, stored, this.batch.id, Date.now());
-    await this.to(status, { ...files, usage: this.progress!.usage, request_counts: this.progress!.counts });
+    const { counts, usage } = this.progress!;
+    const chunks = this.writer!.chunkCount;
+    // Less than all: somebody else has made the files, and removes what they were made of.
+    if (counts.completed + counts.failed !== counts.total) throw new BatchTaken();
+    const files = await writeBatchFiles(this.parts, stored, { id: this.batch.id, chunks }, Date.now());
+    await this.to(status, { ...files, usage, request_counts: counts });
   }
 
   private async toCancelling(batch: Batch): Promise<void> {

@@ -21,6 +21,7 @@ import { maxNesting } from "../http/json-body.js";
 import { validate } from "../http/request-validation.js";
 import { INGRESS_CONTEXT } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
+import { prefixKeys } from "../completions/prefix-keys.js";
 
 /** Makes the lines of batches into requests. */
 @Injectable()
@@ -62,6 +63,7 @@ export class LineRequests {
         body,
         decision,
         tenant,
+        prefix: prefixKeys(endpoint, body, tenant),
         priorityClass: "batch",
         expectedTokens: expectedTokens(body, { bodyBytes: line.bytes, meanAnswerTokens }),
         createdAtMs,

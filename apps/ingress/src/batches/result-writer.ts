@@ -57,6 +57,11 @@ export class ResultWriter {
     return { ...this.counts, usage: this.usage };
   }
 
+  /** Chunks that are written down. */
+  get chunkCount(): number {
+    return this.chunks;
+  }
+
   /** So much waits to be written that no more should come. */
   get isBehind(): boolean {
     return this.waitingBytes >= maxWaitingBytes;

@@ -40,6 +40,10 @@ export async function receiveUpload(
   });
   const whole = finished(request, form);
   form.on("file", (name, stream, filename) => {
+    // A part that the body does not end; heard here, because nobody may be reading it yet.
+    const unended = new CodedError("invalid_request", "The form ends inside a file.");
+    let thrown: Error | undefined;
+    stream.on("error", (error: Error) => stream.destroy(error === (thrown ??= error) ? unended : error));
     if (name !== "file")
       refuse(invalid(`the form holds a file named '${name.slice(0, 64)}'; expected 'file'`));
     if (problem !== undefined || file !== undefined) return void stream.resume();
@@ -47,7 +51,7 @@ export async function receiveUpload(
     file = received;
     whole.onCutOff((error) => stream.destroy(error));
     storing = store(counted(stream, received));
-    storing.catch(whole.giveUp);
+    storing.catch((error: Error) => whole.giveUp(error === thrown ? unended : error));
   });
   form.on("filesLimit", () => refuse(invalid("the form holds more than one file")));
   form.on("fieldsLimit", () => refuse(invalid(`the form holds more than ${maxFields} fields`)));
