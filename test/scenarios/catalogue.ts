@@ -1,3 +1,4 @@
+import { batches } from "./batches.js";
 import { eta } from "./eta.js";
 import { fairness } from "./fairness.js";
 import { interference } from "./interference.js";
@@ -9,7 +10,7 @@ import { slowdown } from "./slowdown.js";
 import { spillover } from "./spillover.js";
 import { weightsScenario } from "./weights.js";
 
-/** Every scenario, in the order of the acceptance list. */
+/** Every scenario, in the order of the acceptance list, and one more. */
 export const scenarios: readonly Scenario[] = [
   fairness,
   weightsScenario,
@@ -20,4 +21,5 @@ export const scenarios: readonly Scenario[] = [
   spillover,
   scaling,
   slowdown,
+  batches,
 ];

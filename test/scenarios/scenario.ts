@@ -32,6 +32,8 @@ export interface Scenario {
   readonly name: string;
   /** The criterion, in a sentence. */
   readonly acceptance: string;
+  /** It has no short form: in seconds its load does not settle. */
+  readonly needsMinutes?: true;
   run(options: ScenarioOptions): Promise<ScenarioResult>;
 }
 

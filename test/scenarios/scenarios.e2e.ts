@@ -5,7 +5,7 @@ import { tableLines } from "./table.js";
 
 /** Systems that run side by side: each of them waits most of the time. */
 const lanes = 3;
-const names = scenarios.map(({ name }) => name);
+const names = scenarios.filter(({ needsMinutes }) => needsMinutes !== true).map(({ name }) => name);
 
 /** Runs at most {@link lanes} at a time. */
 let freeLanes = lanes;
