@@ -51,6 +51,12 @@ describe("arrival rates", () => {
     expect(watched.run(8, 20)).toBeCloseTo(80, -1);
   });
 
+  it("are known to have ended within seconds", () => {
+    const watched = new Watched();
+    watched.run(8, 30);
+    expect(watched.run(0, 3)).toBeLessThan(11);
+  });
+
   it("take a burst for what waits, not for what is to be expected", () => {
     const watched = new Watched();
     watched.run(2, 30, { mostPerS: 100 });

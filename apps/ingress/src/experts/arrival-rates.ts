@@ -11,6 +11,9 @@ const pastS = 3;
 /** Work of so many seconds may come at once and still count as the rate at which it comes. */
 const burstS = 2;
 
+/** Arrivals that may fail to come by chance (1 time in 20); where more have, the rate is no greater than makes it so many. */
+const believableMissed = 3;
+
 type Counts = Pick<QueueFigures, "waiting" | "started">;
 
 /**
@@ -57,7 +60,8 @@ class ClassArrivals {
   private memoryS = mostMemoryS;
 
   get tokensPerS(): number {
-    return this.tokens.perS ?? 0;
+    const missed = (this.jobs.perS ?? 0) * this.silentS;
+    return (this.tokens.perS ?? 0) * Math.min(1, believableMissed / missed);
   }
 
   add(jobs: number, tokens: number, seconds: number, mostPerS = Infinity): void {
