@@ -37,6 +37,13 @@ describe("validateBatchFile", () => {
     ]);
   });
 
+  it("takes no line whose number would not fit into the id of its request", async () => {
+    expect(await codes(`${"\n".repeat(999_999)}${line("last")}`)).toEqual([]);
+    expect(await codes(`${"\n".repeat(1_000_000)}${line("beyond")}`)).toEqual([
+      ["too_many_requests", 1_000_001, "input_file_id"],
+    ]);
+  });
+
   it("finds the one bad line, by its number", async () => {
     const lines = Array.from({ length: 40_000 }, (_, i) => line(`id-${i}`));
     lines[31_336] = '{"custom_id": "cut';

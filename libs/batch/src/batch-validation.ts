@@ -37,7 +37,8 @@ export async function validateBatchFile(
     signal.throwIfAborted();
     for (const found of lines) {
       total += 1;
-      if (total > maxBatchLines) return { total, model: undefined, errors: [tooMany(found.line)] };
+      if (total > maxBatchLines || found.line > maxFileLines)
+        return { total, model: undefined, errors: [tooMany(found.line)] };
       const read = readBatchLine(found, endpoint);
       const problem = isBatchError(read) ? read : (duplicate(read, customIds) ?? checked(read, check));
       if (problem !== undefined && errors.length < maxBatchErrors) errors.push(problem);
@@ -47,6 +48,9 @@ export async function validateBatchFile(
   if (total === 0) errors.push(emptyFile);
   return { total, model: models.size === 1 ? [...models][0] : undefined, errors };
 }
+
+/** Lines of a file, blank ones too: the ids of requests have 20 bits for the number. */
+const maxFileLines = 1_000_000;
 
 const emptyFile: BatchError = {
   code: "empty_file" satisfies BatchErrorCode,
@@ -59,7 +63,7 @@ function tooMany(line: number): BatchError {
   return {
     code: "too_many_requests" satisfies BatchErrorCode,
     line,
-    message: `The input file holds more than ${maxBatchLines} requests.`,
+    message: `The input file holds more than ${maxBatchLines} requests, or ${maxFileLines} lines.`,
     param: "input_file_id",
   };
 }
