@@ -43,7 +43,10 @@ export async function receiveUpload(
     // A part that the body does not end; heard here, because nobody may be reading it yet.
     const unended = new CodedError("invalid_request", "The form ends inside a file.");
     let thrown: Error | undefined;
-    stream.on("error", (error: Error) => stream.destroy(error === (thrown ??= error) ? unended : error));
+    stream.on("error", (error: Error) => {
+      thrown ??= error;
+      stream.destroy(unended);
+    });
     if (name !== "file")
       refuse(invalid(`the form holds a file named '${name.slice(0, 64)}'; expected 'file'`));
     if (problem !== undefined || file !== undefined) return void stream.resume();
