@@ -32,9 +32,12 @@ export class JobBell {
       const blocked = this.pop(timeoutMs).finally(() => (this.blocked = undefined));
       this.blocked = blocked;
       blocked.catch(() => undefined); // Heard of below, unless it comes too late to matter.
-      const late = sleep(maxBlockedMs, isLate, { ref: false });
-      const taken = await Promise.race([blocked, late]);
-      if (taken === isLate) void this.connectAnew();
+      const answered = new AbortController();
+      const late = sleep(maxBlockedMs, isLate, { ref: false, signal: answered.signal });
+      late.catch(() => undefined); // Called off.
+      const taken = await Promise.race([blocked, late]).finally(() => answered.abort());
+      // A connection that is not there cannot hang.
+      if (taken === isLate) this.connectAnew().catch(() => undefined);
       return taken === this.keys.marker;
     }
     await sleep(pollMs);
