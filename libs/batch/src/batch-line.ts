@@ -9,6 +9,8 @@ export interface BatchLine {
   readonly body: Readonly<Record<string, unknown>>;
   /** Length of the line. */
   readonly bytes: number;
+  /** Where it begins in the file. */
+  readonly offset: number;
 }
 
 /** Codes of what can be wrong with an input file; docs/batches.md lists them. */
@@ -31,7 +33,7 @@ const maxCustomIdLength = 512;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Reads one line, or says what is wrong with it. */
-export function readBatchLine({ line, bytes }: FileLine, endpoint: Endpoint): BatchLine | BatchError {
+export function readBatchLine({ line, bytes, offset }: FileLine, endpoint: Endpoint): BatchLine | BatchError {
   const wrong = (code: BatchErrorCode, message: string, param: string | null = null): BatchError => ({
     code,
     line,
@@ -81,7 +83,7 @@ export function readBatchLine({ line, bytes }: FileLine, endpoint: Endpoint): Ba
       "A request of a batch cannot be streamed: 'body.stream' is true.",
       "body.stream",
     );
-  return { line, customId, body, bytes: bytes.length };
+  return { line, customId, body, bytes: bytes.length, offset };
 }
 
 /** Whether a line could not be read. */

@@ -24,7 +24,8 @@ const unrunMessages: Record<UnrunCode, string> = {
   batch_cancelled: "The batch was cancelled before this request was executed.",
 };
 
-interface LineIdentity {
+/** Which line of which batch. */
+export interface LineIdentity {
   readonly batchId: BatchId;
   readonly line: number;
   readonly customId: string;

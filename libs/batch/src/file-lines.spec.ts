@@ -53,4 +53,15 @@ describe("fileLines", () => {
       [5, undefined],
     ]);
   });
+
+  it("says where each line begins", async () => {
+    const text = Buffer.from("\uFEFFäh\r\n\n  b\nlast");
+    for (const size of [1, 2, 5, 100]) {
+      const found: FileLine[] = [];
+      for await (const lines of fileLines(cut(text, size))) found.push(...lines);
+      expect(found.map(({ offset }) => offset)).toEqual([3, 9, 13]);
+      for (const { bytes, offset } of found)
+        expect(text.subarray(offset, offset + bytes!.length)).toEqual(Buffer.from(bytes!));
+    }
+  });
 });

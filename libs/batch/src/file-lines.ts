@@ -7,6 +7,8 @@ export interface FileLine {
   readonly line: number;
   /** Without the line's end; undefined where it is longer than {@link maxLineBytes}. */
   readonly bytes: Uint8Array | undefined;
+  /** Where {@link bytes} begin in the file. */
+  readonly offset: number;
 }
 
 const lineFeed = 0x0a;
@@ -32,6 +34,8 @@ class LineReader {
   private pending = 0;
   private tooLong = false;
   private line = 1;
+  /** Where the line begins. */
+  private offset = 0;
 
   take(piece: Uint8Array): FileLine[] {
     const lines: FileLine[] = [];
@@ -39,6 +43,7 @@ class LineReader {
     for (let end = piece.indexOf(lineFeed); end >= 0; end = piece.indexOf(lineFeed, start)) {
       this.add(piece.subarray(start, end));
       const found = this.finish();
+      this.offset += 1;
       if (found !== undefined) lines.push(found);
       start = end + 1;
     }
@@ -64,16 +69,21 @@ class LineReader {
 
   private finish(): FileLine | undefined {
     const { line, tooLong } = this;
+    let { offset } = this;
     let bytes = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces);
     this.line += 1;
+    this.offset += this.pending;
     this.pieces = [];
     this.pending = 0;
     this.tooLong = false;
-    if (tooLong) return { line, bytes: undefined };
-    if (line === 1 && byteOrderMark.equals(bytes.subarray(0, 3))) bytes = bytes.subarray(3);
+    if (tooLong) return { line, bytes: undefined, offset };
+    if (line === 1 && byteOrderMark.equals(bytes.subarray(0, 3))) {
+      bytes = bytes.subarray(3);
+      offset += 3;
+    }
     if (bytes.at(-1) === carriageReturn) bytes = bytes.subarray(0, -1);
-    if (bytes.length > maxLineBytes) return { line, bytes: undefined };
-    return isBlank(bytes) ? undefined : { line, bytes };
+    if (bytes.length > maxLineBytes) return { line, bytes: undefined, offset };
+    return isBlank(bytes) ? undefined : { line, bytes, offset };
   }
 }
 

@@ -6,6 +6,7 @@ const chat = (line: number, system: unknown): BatchLine => ({
   line,
   customId: String(line),
   bytes: 1,
+  offset: 0,
   body: {
     messages: [
       { role: "system", content: system },
@@ -17,6 +18,7 @@ const completion = (line: number, prompt: unknown): BatchLine => ({
   line,
   customId: String(line),
   bytes: 1,
+  offset: 0,
   body: { prompt },
 });
 

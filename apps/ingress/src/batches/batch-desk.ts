@@ -18,7 +18,7 @@ import { defaultExpiryS } from "../files/stored-file.js";
 import { INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressPorts } from "../wiring/ports.js";
 import { BatchArchive, BatchTaken, type BatchVersion } from "./batch-archive.js";
-import { isEnded } from "./batch-states.js";
+import { inStatus, isEnded } from "./batch-states.js";
 import { OpenBatches } from "./open-batches.js";
 
 /** The time in which a batch has to be done. */
@@ -103,8 +103,21 @@ export class BatchDesk {
     if (isEnded(status) || status === "finalizing") {
       throw new CodedError("batch_already_finished", `Cannot cancel a batch with status '${status}'.`);
     }
-    await this.archive.requestCancel(tenant, stored.batch.id as BatchId, Math.floor(Date.now() / 1_000));
+    const nowMs = Date.now();
+    await this.archive.requestCancel(tenant, stored.batch.id as BatchId, Math.floor(nowMs / 1_000));
+    if (status === "validating") await this.cancelUnrun(stored, nowMs);
     return this.view(await this.stored(tenant, id));
+  }
+
+  /** Ends a batch that has run no line; it may have to wait long for a process that would. */
+  private async cancelUnrun({ version, ...stored }: BatchVersion, nowMs: number): Promise<void> {
+    const batch = inStatus(stored.batch, "cancelled", nowMs, { cancelling_at: Math.floor(nowMs / 1_000) });
+    try {
+      await this.archive.write({ ...stored, batch }, version);
+    } catch (error) {
+      // It has begun to run; whoever runs it finds the request to end it.
+      if (!(error instanceof BatchTaken)) throw error;
+    }
   }
 
   /** The lines that are there already, behind `offset` bytes; `complete` if no more will come. */
@@ -116,7 +129,7 @@ export class BatchDesk {
     const { batch } = await this.stored(tenant, id);
     const complete = isEnded(batch.status);
     const fileId = batchFileId(batch.id as BatchId, part);
-    const written = complete ? await this.fileDesk.files.content(tenant, fileId, offset) : undefined;
+    const written = complete ? await this.fileDesk.files.content(tenant, fileId, { offset }) : undefined;
     return { body: written ?? this.archive.lines(tenant, batch.id as BatchId, part, { offset }), complete };
   }
 

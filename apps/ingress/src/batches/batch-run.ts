@@ -1,45 +1,17 @@
-import {
-  DoneLines,
-  fileLines,
-  isBatchError,
-  orderedByPrefix,
-  readBatchLine,
-  unrun,
-  validateBatchFile,
-  type BatchLine,
-  type BatchProgress,
-  type UnrunCode,
-} from "@expert-router/batch";
-import type { Batch, BatchError, Endpoint, FileId, RequestRecord, Terminal } from "@expert-router/contracts";
-import type { StorageAdmission } from "../admission/storage-admission.js";
-import type { StoredFiles } from "../files/stored-file.js";
+import { DoneLines, validateBatchFile, type BatchProgress, type UnrunCode } from "@expert-router/batch";
+import type { Batch, BatchError, Endpoint, FileId, Terminal } from "@expert-router/contracts";
 import { deadlineExceeded } from "../http/error-answer.js";
 import { BatchTaken, type BatchArchive, type BatchVersion } from "./batch-archive.js";
 import { writeBatchFiles } from "./batch-files.js";
 import { inStatus, isEnded } from "./batch-states.js";
-import type { LineRequests } from "./line-requests.js";
+import { LineFeed, type LineBound, type LineFeedParts } from "./line-feed.js";
 import { LineWindow, type LineWindowParts } from "./line-window.js";
 import type { OpenBatch } from "./open-batches.js";
 import { readWritten, ResultWriter } from "./result-writer.js";
 
-/** Lines that are put in the order of their prefixes together, and their bytes. */
-const orderedLines = 2_000;
-const orderedBytes = 4 * 1_048_576;
-/** Lines that are classified, recorded and queued together. */
-const linesAtOnce = 128;
-
 /** What a {@link BatchRun} works with. */
-export interface BatchRunParts extends LineWindowParts {
+export interface BatchRunParts extends LineWindowParts, LineFeedParts {
   readonly archive: BatchArchive;
-  readonly files: StoredFiles;
-  readonly lines: LineRequests;
-  readonly storage: StorageAdmission;
-}
-
-/** Of the lines on their way. */
-export interface WindowBound {
-  readonly lines: number;
-  readonly bytes: number;
 }
 
 /** One batch, run by the process that holds it, from where the store says it stands. */
@@ -47,6 +19,7 @@ export class BatchRun {
   private stored: BatchVersion | undefined;
   private writer: ResultWriter | undefined;
   private window: LineWindow | undefined;
+  private done: DoneLines | undefined;
   /** Why lines are not run any more. */
   private unrunCode: UnrunCode | undefined;
   private readonly stopping = new AbortController();
@@ -54,8 +27,8 @@ export class BatchRun {
   constructor(
     private readonly parts: BatchRunParts,
     readonly batch: OpenBatch,
-    /** Asked again and again: it is shared with other batches. */
-    private readonly bound: () => WindowBound,
+    /** By expert; asked again and again, because experts are shared with other batches. */
+    private readonly bounds: () => ReadonlyMap<string, LineBound>,
   ) {}
 
   /** What the batch has come to; undefined before it runs lines. */
@@ -127,7 +100,8 @@ export class BatchRun {
   }
 
   private async validate(batch: Batch): Promise<void> {
-    if ((await this.cancelRequestedAt()) !== undefined) return this.to("cancelled");
+    const cancelledAt = await this.cancelRequestedAt();
+    if (cancelledAt !== undefined) return this.to("cancelled", { cancelling_at: cancelledAt });
     const body = await this.parts.files.content(this.batch.tenant, batch.input_file_id as FileId);
     if (body === undefined) return this.toFailed([inputGone]);
     const { total, model, errors } = await validateBatchFile(body, {
@@ -147,94 +121,21 @@ export class BatchRun {
     const writer = await this.startWriter(batch);
     const window = new LineWindow(this.parts, this.batch.id, (result, id) => writer.add(result, id));
     this.window = window;
-    const body = await this.parts.files.content(this.batch.tenant, batch.input_file_id as FileId);
-    if (body === undefined) return this.toFailed([inputGone]);
-    let some: BatchLine[] = [];
-    let bytes = 0;
-    for await (const lines of fileLines(body)) {
-      this.stopping.signal.throwIfAborted();
-      for (const found of lines) {
-        if (this.isDone(found.line)) continue;
-        const line = readBatchLine(found, batch.endpoint as Endpoint);
-        // It was read before, so only a fault of the store can have changed it.
-        if (isBatchError(line)) throw new Error(`line ${found.line} of ${batch.input_file_id} has changed`);
-        some.push(line);
-        bytes += line.bytes;
-      }
-      if (some.length < orderedLines && bytes < orderedBytes) continue;
-      await this.feed(batch, window, writer, orderedByPrefix(some));
-      [some, bytes] = [[], 0];
-    }
-    await this.feed(batch, window, writer, orderedByPrefix(some));
-    while (window.size > 0) await this.changed(window);
-    await writer.writeAll();
-  }
-
-  private async feed(
-    batch: Batch,
-    window: LineWindow,
-    writer: ResultWriter,
-    lines: BatchLine[],
-  ): Promise<void> {
-    for (let from = 0; from < lines.length;) {
-      await this.room(window, writer);
-      const bound = this.bound();
-      let [to, bytes] = [from, window.sizeBytes];
-      const most = Math.min(linesAtOnce, Math.max(1, bound.lines - window.size));
-      while (
-        to < lines.length &&
-        to - from < most &&
-        (to === from || bytes + lines[to]!.bytes <= bound.bytes)
-      )
-        bytes += lines[to++]!.bytes;
-      await this.submit(batch, window, writer, lines.slice(from, to));
-      from = to;
-    }
-  }
-
-  private async submit(
-    batch: Batch,
-    window: LineWindow,
-    writer: ResultWriter,
-    lines: BatchLine[],
-  ): Promise<void> {
-    const { unrunCode } = this;
-    if (unrunCode !== undefined) {
-      for (const { line, customId } of lines)
-        writer.add(unrun({ batchId: this.batch.id, line, customId }, unrunCode));
-      return;
-    }
-    const made = await Promise.all(
-      lines.map((line) => this.parts.lines.request(batch, this.batch.tenant, line)),
-    );
-    const toRun: { line: BatchLine; record: RequestRecord }[] = [];
-    for (const [i, one] of made.entries()) {
-      if ("part" in one) writer.add(one);
-      else toRun.push({ line: lines[i]!, record: one });
-    }
-    this.stopping.signal.throwIfAborted();
-    await window.submit(toRun);
-    // Asked to end in between: these came too late to be ended with the others.
     if (this.unrunCode !== undefined) await window.endAll(terminalOf(this.unrunCode));
-  }
-
-  /** Resolves when another line may be on its way. */
-  private async room(window: LineWindow, writer: ResultWriter): Promise<void> {
-    while (this.unrunCode === undefined ? this.isFull(window, writer) : writer.isBehind)
-      await this.changed(window);
-    this.stopping.signal.throwIfAborted();
-  }
-
-  private isFull(window: LineWindow, writer: ResultWriter): boolean {
-    const { lines, bytes } = this.bound();
-    const busy = window.size >= lines || window.sizeBytes >= bytes || writer.isBehind;
-    return busy || this.parts.storage.isFull;
-  }
-
-  private async changed(window: LineWindow): Promise<void> {
-    this.stopping.signal.throwIfAborted();
-    await window.changed();
-    this.stopping.signal.throwIfAborted();
+    const feed = new LineFeed(this.parts, batch, {
+      tenant: this.batch.tenant,
+      window,
+      writer,
+      isDone: (line) => this.done?.has(line) === true,
+      bounds: this.bounds,
+      signal: this.stopping.signal,
+    });
+    if (!(await feed.run())) return this.toFailed([inputGone]);
+    while (window.size > 0) {
+      await window.changed();
+      this.stopping.signal.throwIfAborted();
+    }
+    await writer.writeAll();
   }
 
   private async lookForEnd(nowMs: number): Promise<void> {
@@ -250,12 +151,6 @@ export class BatchRun {
   private cancelRequestedAt(): Promise<number | undefined> {
     return this.parts.archive.cancelRequestedAt(this.batch.tenant, this.batch.id);
   }
-
-  private isDone(line: number): boolean {
-    return this.done?.has(line) === true;
-  }
-
-  private done: DoneLines | undefined;
 
   private async startWriter(batch: Batch): Promise<ResultWriter> {
     if (this.writer !== undefined) return this.writer;

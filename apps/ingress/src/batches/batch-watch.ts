@@ -9,18 +9,21 @@ import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
 import { BatchArchive, BatchTaken } from "./batch-archive.js";
-import { BatchRun, type BatchRunParts, type WindowBound } from "./batch-run.js";
+import { BatchRun, type BatchRunParts } from "./batch-run.js";
+import type { LineBound } from "./line-feed.js";
 import { LineRequests } from "./line-requests.js";
 import { OpenBatches, type OpenBatch } from "./open-batches.js";
 
 /** Batches that one process runs at a time, and how many of them may be one tenant's. */
 const maxRuns = 16;
 const maxRunsOfTenant = 4;
-/** Lines on their way at least and at most, of all batches of this process; their bytes. */
-const minWindowLines = 512;
+/** Lines on their way to one expert at least and at most, of all batches of this process. */
+const minWindowLines = 256;
 const maxWindowLines = 8_192;
-const placesKeptMs = 1_000;
+/** Bytes of all lines on their way, and of those of one batch to one expert at least. */
 const windowBytes = 16 * 1_048_576;
+const minWindowBytes = 262_144;
+const boundsKeptMs = 1_000;
 /** A run that failed is tried again after this time, doubled each time. */
 const retryMs = 1_000;
 const maxRetryMs = 60_000;
@@ -44,9 +47,9 @@ export class BatchWatch {
   private readonly failures = new Map<BatchId, Failures>();
   private tasks: RepeatingTask[] = [];
   private stopped = false;
-  /** Requests that all workers may run at once, and when they were counted. */
-  private places = 0;
-  private placesAtMs = 0;
+  /** As of {@link boundsAtMs}. */
+  private knownBounds: ReadonlyMap<string, LineBound> = new Map();
+  private boundsAtMs = 0;
 
   constructor(
     @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
@@ -109,7 +112,7 @@ export class BatchWatch {
       lines: this.lines,
       storage: this.storage,
     };
-    const run = new BatchRun(parts, batch, () => this.bound());
+    const run = new BatchRun(parts, batch, () => this.bounds());
     this.context.logger.info({ batchId: batch.id }, "the batch is taken");
     const ended = this.toEnd(run).finally(() => this.runs.delete(batch.id));
     this.runs.set(batch.id, { run, ended });
@@ -119,6 +122,7 @@ export class BatchWatch {
   private async toEnd(run: BatchRun): Promise<void> {
     const { id } = run.batch;
     const { logger } = this.context;
+    const startedAtMs = Date.now();
     try {
       if (await run.run()) {
         await this.openBatches.remove(id);
@@ -129,7 +133,9 @@ export class BatchWatch {
       if (error instanceof RunStopped || error instanceof BatchTaken)
         logger.info({ batchId: id, why: error.message }, "the batch is left");
       else {
-        const count = (this.failures.get(id)?.count ?? 0) + 1;
+        // What went well for a while has overcome what failed before.
+        const before = Date.now() - startedAtMs < maxRetryMs ? (this.failures.get(id)?.count ?? 0) : 0;
+        const count = before + 1;
         const delayMs = Math.min(maxRetryMs, retryMs * 2 ** (count - 1));
         this.failures.set(id, { count, retryAtMs: Date.now() + delayMs });
         logger.warn({ batchId: id, err: error, delayMs }, "the batch was interrupted");
@@ -162,16 +168,21 @@ export class BatchWatch {
     );
   }
 
-  private bound(): WindowBound {
+  private bounds(): ReadonlyMap<string, LineBound> {
     const nowMs = Date.now();
-    if (nowMs - this.placesAtMs >= placesKeptMs) {
-      this.places = this.monitor.statuses().reduce((sum, { capacity }) => sum + capacity, 0);
-      this.placesAtMs = nowMs;
-    }
-    // As many wait as run, so that no engine waits for a line.
-    const lines = Math.min(maxWindowLines, Math.max(minWindowLines, 2 * this.places));
-    const share = Math.max(1, this.runs.size);
-    return { lines: Math.ceil(lines / share), bytes: Math.ceil(windowBytes / share) };
+    if (nowMs - this.boundsAtMs < boundsKeptMs) return this.knownBounds;
+    const experts = this.monitor.statuses();
+    const runs = Math.max(1, this.runs.size);
+    const bytes = Math.max(minWindowBytes, Math.ceil(windowBytes / (experts.length * runs)));
+    this.boundsAtMs = nowMs;
+    this.knownBounds = new Map(
+      experts.map(({ id, capacity }) => {
+        // As many wait as run, so that no engine waits for a line.
+        const lines = Math.min(maxWindowLines, Math.max(minWindowLines, 2 * capacity));
+        return [id, { lines: Math.ceil(lines / runs), bytes, served: capacity > 0 }];
+      }),
+    );
+    return this.knownBounds;
   }
 
   private runsOf(tenant: string): number {

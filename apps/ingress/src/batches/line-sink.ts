@@ -1,4 +1,11 @@
-import { answered, refused, unrun, type BatchLine, type BatchResult } from "@expert-router/batch";
+import {
+  answered,
+  refused,
+  unrun,
+  type BatchLine,
+  type BatchResult,
+  type LineIdentity,
+} from "@expert-router/batch";
 import type { BatchId, Delta, RequestRecord, Terminal } from "@expert-router/contracts";
 import type { Following, TokenSink } from "@expert-router/token-stream";
 import { AnswerAssembler } from "../answers/answer-assembler.js";
@@ -24,7 +31,7 @@ export class LineSink implements TokenSink {
 
   constructor(
     readonly record: RequestRecord,
-    readonly line: Omit<BatchLine, "body">,
+    readonly line: Pick<BatchLine, "line" | "customId" | "bytes">,
     private readonly batchId: BatchId,
     private readonly listener: LineListener,
   ) {
@@ -63,15 +70,17 @@ export class LineSink implements TokenSink {
 
   private result(terminal: Terminal): BatchResult {
     const at = { batchId: this.batchId, line: this.line.line, customId: this.line.customId };
-    const { status, usage } = terminal;
-    if (status === "expired") return unrun(at, "batch_expired");
-    if (status === "cancelled") return unrun(at, "batch_cancelled");
-    if (status === "failed") {
-      const error = terminalError(terminal);
-      return refused(at, error.definition.status, error.toBody());
-    }
+    if (terminal.status !== "completed") return resultWithout(at, terminal);
     const { id, endpoint, createdAtMs } = this.record;
     const identity = { id, endpoint, model: this.expert, created: Math.floor(createdAtMs / 1_000) };
-    return answered(at, this.assembler.answer(identity, usage), usage);
+    return answered(at, this.assembler.answer(identity, terminal.usage), terminal.usage);
   }
+}
+
+/** The result of a line that has no answer. */
+export function resultWithout(at: LineIdentity, terminal: Terminal): BatchResult {
+  if (terminal.status === "expired") return unrun(at, "batch_expired");
+  if (terminal.status === "cancelled") return unrun(at, "batch_cancelled");
+  const error = terminalError(terminal);
+  return refused(at, error.definition.status, error.toBody());
 }

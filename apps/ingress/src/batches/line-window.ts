@@ -1,10 +1,17 @@
 import type { BatchLine, BatchResult } from "@expert-router/batch";
-import type { BatchId, RequestId, RequestRecord, Terminal } from "@expert-router/contracts";
+import {
+  batchRequestId,
+  type BatchId,
+  type RequestId,
+  type RequestRecord,
+  type RequestState,
+  type Terminal,
+} from "@expert-router/contracts";
 import { queuedJob } from "@expert-router/queue";
 import type { RequestIntake } from "../completions/request-intake.js";
 import { isFinalStatus } from "../jobs/job-view.js";
 import type { IngressPorts } from "../wiring/ports.js";
-import { LineSink, type LineListener } from "./line-sink.js";
+import { LineSink, resultWithout, type LineListener } from "./line-sink.js";
 
 /** Between two looks whether Redis still has a line. */
 const lookEveryMs = 10_000;
@@ -26,9 +33,11 @@ export interface LineToRun {
 export class LineWindow implements LineListener {
   private readonly sinks = new Map<RequestId, LineSink>();
   private readonly lostSinks = new Set<LineSink>();
-  private bytes = 0;
+  private readonly byExpert = new Map<string, { lines: number; bytes: number }>();
   private connections: number;
-  private wake: (() => void) | undefined;
+  /** What ends its lines instead of an engine. */
+  private ending: Terminal | undefined;
+  private change: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
   constructor(
     private readonly parts: LineWindowParts,
@@ -43,38 +52,58 @@ export class LineWindow implements LineListener {
     return this.sinks.size;
   }
 
-  /** Bytes of their lines, which stay in memory until the answer is there. */
-  get sizeBytes(): number {
-    return this.bytes;
+  /** Those of one expert, and their bytes, which stay in memory until the answers are there. */
+  of(expert: string): { readonly lines: number; readonly bytes: number } {
+    return this.byExpert.get(expert) ?? noLines;
+  }
+
+  /** Whether lines are ended instead of run: {@link endAll} was called. */
+  get isEnding(): boolean {
+    return this.ending !== undefined;
   }
 
   /** Resolves when a line has ended, or after {@link wakeUp}. */
   changed(): Promise<void> {
-    return new Promise((resolve) => (this.wake = resolve));
+    if (this.change === undefined) {
+      let resolve!: () => void;
+      const promise = new Promise<void>((done) => (resolve = done));
+      this.change = { promise, resolve };
+    }
+    return this.change.promise;
   }
 
   wakeUp(): void {
-    this.wake?.();
-    this.wake = undefined;
+    this.change?.resolve();
+    this.change = undefined;
   }
 
   /** Puts lines on their queues, unless a process before this one did, and follows them. Rejects while Redis is away. */
   async submit(lines: readonly LineToRun[]): Promise<void> {
-    const sinks = lines.map(({ line: { line, customId, bytes }, record }) => {
-      const sink = new LineSink(record, { line, customId, bytes }, this.batchId, this);
-      this.sinks.set(record.id, sink);
-      this.bytes += bytes;
-      return sink;
-    });
+    const sinks = lines.map(({ line, record }) => this.add(line, record));
     await this.start(sinks);
+    // Asked to end in between: these came too late to be ended with the others.
+    if (this.ending !== undefined) await this.endAll(this.ending);
+  }
+
+  /** Ends lines that this process has not submitted, and of which one before it may have. Rejects while Redis is away. */
+  async withdraw(lines: readonly BatchLine[]): Promise<void> {
+    const ids = lines.map(({ line }) => batchRequestId(this.batchId, line));
+    const states = await this.parts.ports.store.readMany(ids);
+    const known: LineSink[] = [];
+    for (const [i, line] of lines.entries()) {
+      const state = states[i];
+      if (state !== undefined) known.push(this.add(line, state));
+      else this.onResult(resultWithout({ batchId: this.batchId, ...line }, this.ending!), ids[i]!);
+    }
+    this.follow(known);
+    await this.takeOut(known);
   }
 
   /** Looks after lines that Redis may have lost. Rejects while it is away. */
   async lookAfter(nowMs: number): Promise<void> {
     const lost = [...this.lostSinks];
     this.lostSinks.clear();
-    for (const sink of lost) sink.startOver();
-    await this.start(lost);
+    await this.startOver(lost);
     const { connections } = this.parts.ports;
     const reconnected = connections !== this.connections;
     const due = [...this.sinks.values()].filter(
@@ -85,15 +114,10 @@ export class LineWindow implements LineListener {
     this.connections = connections;
   }
 
-  /** Ends every line that is on its way. What cannot be ended now ends at its deadline. */
+  /** Ends every line that is on its way, and lets none be run any more. What cannot be ended now ends at its deadline. */
   async endAll(terminal: Terminal): Promise<void> {
-    const sinks = [...this.sinks.values()];
-    for (let from = 0; from < sinks.length; from += looksAtOnce) {
-      const some = sinks.slice(from, from + looksAtOnce);
-      await Promise.all(
-        some.map(({ record, expert }) => this.parts.intake.takeOut(record.id, expert, terminal)),
-      );
-    }
+    this.ending = terminal;
+    await this.takeOut([...this.sinks.values()]);
   }
 
   /** Hears nothing more; the requests go on. */
@@ -106,7 +130,7 @@ export class LineWindow implements LineListener {
   ended(sink: LineSink, result: BatchResult): void {
     if (!this.sinks.delete(sink.record.id)) return;
     this.lostSinks.delete(sink);
-    this.bytes -= sink.line.bytes;
+    this.count(sink, -1);
     this.onResult(result, sink.record.id);
     this.wakeUp();
   }
@@ -115,25 +139,71 @@ export class LineWindow implements LineListener {
     if (this.sinks.has(sink.record.id)) this.lostSinks.add(sink);
   }
 
+  private add({ line, customId, bytes }: BatchLine, record: RequestRecord): LineSink {
+    const sink = new LineSink(record, { line, customId, bytes }, this.batchId, this);
+    this.sinks.set(record.id, sink);
+    this.count(sink, 1);
+    return sink;
+  }
+
+  private count({ record, line }: LineSink, sign: 1 | -1): void {
+    const { expert } = record.decision;
+    const { lines, bytes } = this.of(expert);
+    this.byExpert.set(expert, { lines: lines + sign, bytes: bytes + sign * line.bytes });
+  }
+
   private async start(sinks: readonly LineSink[]): Promise<void> {
     if (sinks.length === 0) return;
     const { store, follower, queues } = this.parts.ports;
     // The follow stands before the request exists, so that nothing can come before somebody listens.
     for (const sink of sinks) sink.following = follower.follow(sink.record.id, sink, { owner: true });
     const there = await Promise.all(sinks.map(({ record }) => store.createOnce(record, follower.channel)));
+    const homeless: LineSink[] = [];
     await Promise.all(
       sinks.map(async (sink, i) => {
-        const { record } = sink;
         const { status, expert } = there[i]!;
         if (status !== "created") {
           sink.startOver();
           sink.expert = expert;
-          sink.following = follower.follow(record.id, sink, { exposes: false });
+          if (!isFinalStatus(status) && !queues.has(expert)) {
+            homeless.push(sink);
+            return;
+          }
+          this.follow([sink]);
           if (isFinalStatus(status)) return;
         }
-        await queues.get(sink.expert)?.enqueue(queuedJob(record));
+        await queues.get(sink.expert)?.enqueue(queuedJob(sink.record));
       }),
     );
+    await this.rehome(homeless);
+  }
+
+  /** Gives lines to the experts that they belong to now: the ones they were given to are not configured any more. */
+  private async rehome(sinks: readonly LineSink[]): Promise<void> {
+    if (sinks.length === 0) return;
+    await this.parts.ports.store.forget(sinks.map(({ record }) => record.id));
+    for (const sink of sinks) sink.expert = sink.record.decision.expert;
+    await this.startOver(sinks);
+  }
+
+  private async startOver(sinks: readonly LineSink[]): Promise<void> {
+    for (const sink of sinks) sink.startOver();
+    if (this.ending === undefined) await this.start(sinks);
+    else this.follow(sinks);
+  }
+
+  private follow(sinks: readonly LineSink[]): void {
+    const { follower } = this.parts.ports;
+    for (const sink of sinks) sink.following = follower.follow(sink.record.id, sink, { exposes: false });
+  }
+
+  private async takeOut(sinks: readonly LineSink[]): Promise<void> {
+    for (let from = 0; from < sinks.length; from += looksAtOnce) {
+      const some = sinks.slice(from, from + looksAtOnce);
+      await Promise.all(
+        some.map(({ record, expert }) => this.parts.intake.takeOut(record.id, expert, this.ending!)),
+      );
+    }
   }
 
   private async look(sinks: readonly LineSink[], nowMs: number): Promise<void> {
@@ -150,11 +220,17 @@ export class LineWindow implements LineListener {
         sink.lookedAtMs = nowMs;
         if (sink.isOver) return;
         if (state === undefined) gone.push(sink);
-        else if (!isFinalStatus(state.status) && queued[i] === false)
-          await queues.get(sink.expert)?.enqueue(queuedJob(state));
+        else if (!isFinalStatus(state.status)) await this.lookAtOpen(sink, state, queued[i] === true);
       }),
     );
-    for (const sink of gone) sink.startOver();
-    await this.start(gone);
+    if (this.ending !== undefined) for (const sink of gone) sink.end(this.ending);
+    else await this.startOver(gone);
+  }
+
+  private async lookAtOpen(sink: LineSink, state: RequestState, isQueued: boolean): Promise<void> {
+    if (this.ending !== undefined) await this.takeOut([sink]);
+    else if (!isQueued) await this.parts.ports.queues.get(sink.expert)?.enqueue(queuedJob(state));
   }
 }
+
+const noLines = { lines: 0, bytes: 0 };

@@ -19,9 +19,13 @@ export class StoredFiles {
     return file.expires_at * 1_000 > nowMs ? file : undefined;
   }
 
-  /** Its bytes, unless they are gone. */
-  content(tenant: string, id: FileId, offset = 0): Promise<ByteStream | undefined> {
-    return this.store.read(contentKey(tenant, id), { offset });
+  /** Its bytes, or those of a range, unless they are gone. */
+  content(
+    tenant: string,
+    id: FileId,
+    range: { readonly offset?: number; readonly length?: number } = {},
+  ): Promise<ByteStream | undefined> {
+    return this.store.read(contentKey(tenant, id), range);
   }
 
   /** Stores the bytes of a file that nobody sees before {@link publish}. */
