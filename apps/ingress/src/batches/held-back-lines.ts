@@ -1,11 +1,14 @@
 import type { LinePlace } from "@expert-router/batch";
+import type { DecisionRecord } from "@expert-router/contracts";
 
-/** Numbers that a place takes. */
-const numbersOfPlace = 3;
+/** A line that waits, and what the router said of it. */
+export interface HeldBackLine extends LinePlace {
+  readonly decision: DecisionRecord;
+}
 
-/** Lines that wait for room at their experts. Only their places are kept, so that a whole file of them takes little memory. */
+/** Lines that wait for room at their experts. Their text is not kept, so that a whole file of them takes little memory. */
 export class HeldBackLines {
-  private readonly byExpert = new Map<string, number[]>();
+  private readonly byExpert = new Map<string, HeldBackLine[]>();
   private total = 0;
 
   /** How many there are. */
@@ -20,30 +23,26 @@ export class HeldBackLines {
 
   /** How many wait for an expert. */
   of(expert: string): number {
-    return (this.byExpert.get(expert)?.length ?? 0) / numbersOfPlace;
+    return this.byExpert.get(expert)?.length ?? 0;
   }
 
-  add(expert: string, { line, offset, bytes }: LinePlace): void {
-    let numbers = this.byExpert.get(expert);
-    if (numbers === undefined) this.byExpert.set(expert, (numbers = []));
-    numbers.push(line, offset, bytes);
+  add({ line, offset, bytes }: LinePlace, decision: DecisionRecord): void {
+    const waiting = this.byExpert.get(decision.expert);
+    const entry = { line, offset, bytes, decision };
+    if (waiting === undefined) this.byExpert.set(decision.expert, [entry]);
+    else waiting.push(entry);
     this.total += 1;
   }
 
   /** Takes out those that have waited longest: `lines` at most, and as many as it takes to reach `bytes` together. */
-  take(expert: string, most: { readonly lines: number; readonly bytes: number }): LinePlace[] {
-    const numbers = this.byExpert.get(expert) ?? [];
-    const places: LinePlace[] = [];
-    let bytes = 0;
-    for (let at = 0; at < numbers.length; at += numbersOfPlace) {
-      if (places.length >= most.lines || bytes >= most.bytes) break;
-      const place = { line: numbers[at]!, offset: numbers[at + 1]!, bytes: numbers[at + 2]! };
-      bytes += place.bytes;
-      places.push(place);
-    }
-    numbers.splice(0, places.length * numbersOfPlace);
-    if (numbers.length === 0) this.byExpert.delete(expert);
-    this.total -= places.length;
-    return places;
+  take(expert: string, most: { readonly lines: number; readonly bytes: number }): HeldBackLine[] {
+    const waiting = this.byExpert.get(expert) ?? [];
+    let [count, bytes] = [0, 0];
+    while (count < Math.min(most.lines, waiting.length) && bytes < most.bytes)
+      bytes += waiting[count++]!.bytes;
+    const taken = waiting.splice(0, count);
+    if (waiting.length === 0) this.byExpert.delete(expert);
+    this.total -= count;
+    return taken;
   }
 }

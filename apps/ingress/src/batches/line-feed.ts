@@ -11,6 +11,7 @@ import {
 import {
   CodedError,
   type Batch,
+  type DecisionRecord,
   type Endpoint,
   type FileId,
   type RequestRecord,
@@ -31,6 +32,8 @@ const fruitlessLots = 4;
 const fruitlessPauseMs = 1_000;
 /** Held back lines are read again once there is room for this part of the bound. */
 const worthReading = 1 / 4;
+/** With so much of its bound free, an expert soon has nothing to do. */
+const hungry = 1 / 2;
 
 /** Of the lines of one batch that are on their way to one expert; the last one may exceed the bytes. */
 export interface LineBound {
@@ -39,6 +42,9 @@ export interface LineBound {
   /** Whether any worker runs lines of this expert. */
   readonly served: boolean;
 }
+
+/** What the router said of lines that were held back, by line. */
+type Decisions = ReadonlyMap<number, DecisionRecord>;
 
 /** What a {@link LineFeed} works with. */
 export interface LineFeedParts {
@@ -123,13 +129,14 @@ export class LineFeed {
     if (writer.isBehind) return false;
     if (window.isEnding) return true;
     if (this.parts.storage.isFull) return false;
-    let [room, busy] = [false, false];
+    let [most, busy] = [0, false];
     for (const [expert, bound] of this.options.bounds()) {
-      if (this.roomOf(expert, bound) > 0) room = true;
-      else if (bound.served) busy = true;
+      const room = this.roomOf(expert, bound);
+      most = Math.max(most, room / bound.lines);
+      if (room === 0 && bound.served) busy = true;
     }
-    // While engines have work, looking for lines of idle ones must not cost much.
-    return room && !(busy && Date.now() < this.pausedUntilMs);
+    // Looking for lines of idle engines costs the lines of busy ones twice the reading.
+    return busy ? most >= hungry && Date.now() >= this.pausedUntilMs : most > 0;
   }
 
   /** Lines that may go to an expert now. */
@@ -148,13 +155,14 @@ export class LineFeed {
       const waiting = this.heldBack.of(expert);
       const room = window.isEnding ? waiting : this.roomOf(expert, bound);
       if (room < Math.min(waiting, bound.lines * worthReading) || room === 0) continue;
-      const places = this.heldBack.take(expert, {
+      const taken = this.heldBack.take(expert, {
         lines: Math.min(room, linesAtOnce),
         bytes: window.isEnding ? orderedBytes : bound.bytes - window.of(expert).bytes,
       });
       const fileId = this.batch.input_file_id as FileId;
-      const found = await readLinesAt(places, (range) => this.parts.files.content(tenant, fileId, range));
-      await this.put(orderedByPrefix(found.map((line) => this.read(line))));
+      const found = await readLinesAt(taken, (range) => this.parts.files.content(tenant, fileId, range));
+      const decisions = new Map(taken.map(({ line, decision }) => [line, decision]));
+      await this.put(orderedByPrefix(found.map((line) => this.read(line))), decisions);
       any = true;
       // Behind the last of them there may be more in the file.
       if (this.heldBack.of(expert) === 0) this.pausedUntilMs = 0;
@@ -163,9 +171,9 @@ export class LineFeed {
   }
 
   /** Puts lines on their way, holds them back, or writes their results down. */
-  private async put(lines: readonly BatchLine[]): Promise<void> {
+  private async put(lines: readonly BatchLine[], decisions: Decisions = new Map()): Promise<void> {
     const { window, writer, signal } = this.options;
-    const made = await this.requests(lines);
+    const made = await this.requests(lines, decisions);
     signal.throwIfAborted();
     if (made === undefined) return window.withdraw(lines);
     const bounds = this.options.bounds();
@@ -181,7 +189,7 @@ export class LineFeed {
       const bound = bounds.get(expert)!;
       const on = onTheirWay.get(expert) ?? window.of(expert);
       if (on.lines >= bound.lines || on.bytes >= bound.bytes) {
-        this.heldBack.add(expert, line);
+        this.heldBack.add(line, one.decision);
         continue;
       }
       toRun.push({ line, record: one });
@@ -199,11 +207,17 @@ export class LineFeed {
   }
 
   /** The requests of lines, or their results where they are none; undefined once lines are ended instead of run. */
-  private async requests(lines: readonly BatchLine[]): Promise<(RequestRecord | BatchResult)[] | undefined> {
+  private async requests(
+    lines: readonly BatchLine[],
+    decisions: Decisions,
+  ): Promise<(RequestRecord | BatchResult)[] | undefined> {
     const { tenant, window } = this.options;
     while (!window.isEnding) {
       try {
-        return await Promise.all(lines.map((line) => this.parts.lines.request(this.batch, tenant, line)));
+        const { batch, parts } = this;
+        return await Promise.all(
+          lines.map((line) => parts.lines.request(batch, tenant, line, decisions.get(line.line))),
+        );
       } catch (error) {
         // The router is busy with others; it says so of the moment, not of the line.
         if (!(error instanceof CodedError) || !error.definition.retryable) throw error;

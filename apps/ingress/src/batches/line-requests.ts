@@ -3,6 +3,7 @@ import {
   CodedError,
   type Batch,
   type BatchId,
+  type DecisionRecord,
   type Endpoint,
   type RequestRecord,
 } from "@expert-router/contracts";
@@ -44,8 +45,16 @@ export class LineRequests {
     return { code: "model_not_found", message, param: "body.model" };
   }
 
-  /** The request of a line, routed by its content; or its result, where its body is none that the endpoint takes. */
-  async request(batch: Batch, tenant: string, line: BatchLine): Promise<RequestRecord | BatchResult> {
+  /**
+   * The request of a line, routed by its content unless it was `decided` before; or its result, where its body is none that the
+   * endpoint takes.
+   */
+  async request(
+    batch: Batch,
+    tenant: string,
+    line: BatchLine,
+    decided?: DecisionRecord,
+  ): Promise<RequestRecord | BatchResult> {
     const endpoint = batch.endpoint as Endpoint;
     const id = batchRequestId(batch.id as BatchId, line.line);
     const body = line.body as Record<string, unknown>;
@@ -53,8 +62,14 @@ export class LineRequests {
       refuseDeepNesting(body);
       const { model } = validate(bodySchemas[endpoint], body);
       const createdAtMs = Date.now();
-      const input = classifierInput(endpoint, body);
-      const decision = await this.chooser.choose(model, input, requestOrigin({ id, tenant }, body), "batch");
+      const decision =
+        decided ??
+        (await this.chooser.choose(
+          model,
+          classifierInput(endpoint, body),
+          requestOrigin({ id, tenant }, body),
+          "batch",
+        ));
       const { meanAnswerTokens } = this.monitor.load(decision.expert);
       return {
         id,
