@@ -38,7 +38,7 @@ import type { WaitingSink } from "./waiting-sink.js";
 import { onClosed } from "../http/on-closed.js";
 
 /** Makes tokens come to a sink. */
-type Begin = (sink: WaitingSink) => Promise<void> | void;
+type Begin = (sink: WaitingSink) => Promise<unknown> | void;
 
 /** The body schema of each endpoint. */
 export const bodySchemas = {
@@ -87,11 +87,7 @@ export class CompletionsController {
     const keyed = await this.repeats.once(request, {
       route: endpoint,
       kind: "sync",
-      submit: async (id) => {
-        const record = await admit(id, true);
-        await this.intake.submit(record);
-        return { ...record, status: "queued", attempts: 0 };
-      },
+      submit: async (id) => this.intake.submit(await admit(id, true)),
     });
     const record = keyed?.state ?? (await admit(request.id as RequestId));
     const { expert } = record.decision;
@@ -113,7 +109,7 @@ export class CompletionsController {
     // The request tells, not the record: anybody who follows it may have exposed it meanwhile, and its body goes at its end.
     const body = request.body as Record<string, unknown>;
     const streams = body["stream"] === true;
-    const begin = (sink: WaitingSink): Promise<void> | void =>
+    const begin = (sink: WaitingSink): ReturnType<Begin> =>
       keyed === undefined
         ? this.intake.submit(record, sink)
         : this.intake.join(record, sink, { exposes: streams, first: !keyed.repeated });

@@ -76,8 +76,9 @@ export class JobsController {
       submit: (id) => submit(id, true),
     });
     const state = keyed?.state ?? (await submit(request.id as RequestId));
-    if (keyed?.repeated === true)
-      reply.headers({ ...decisionHeaders(state.id, state.decision), [replayedHeader]: "true" });
+    // Of the one that stands: somebody else may have made it, for another expert.
+    reply.headers(decisionHeaders(state.id, state.decision));
+    if (keyed?.repeated === true) reply.header(replayedHeader, "true");
     const job = await (keyed?.repeated === true ? this.desk.view(state) : this.desk.submittedView(state));
     void reply.code(202).header("location", `/v1/jobs/${job.id}`).send(job);
   }

@@ -43,9 +43,8 @@ export class ForegroundResponses {
     let sink: Sink | undefined;
     const { state, keyed, repeated } = await this.responses.once(asked, request, reply, async (record) => {
       // With a key all follow the log in the same way.
-      if (record.repeatable === true) await this.intake.submit(record);
-      else await this.submit(record, (sink = this.sink(asked, record, reply)));
-      return { ...record, status: "queued", attempts: 0 };
+      if (record.repeatable === true) return this.intake.submit(record);
+      return this.submit(record, (sink = this.sink(asked, record, reply)));
     });
     const answer = sink ?? this.sink(asked, state, reply, { repeated });
     const streams = asked.stream === true;
@@ -66,9 +65,9 @@ export class ForegroundResponses {
     void reply.send(await this.desk.view(ended));
   }
 
-  private async submit(record: RequestRecord, sink: Sink): Promise<void> {
+  private async submit(record: RequestRecord, sink: Sink): Promise<RequestState> {
     try {
-      await this.intake.submit(record, sink);
+      return await this.intake.submit(record, sink);
     } catch (error) {
       sink.discard();
       throw error;

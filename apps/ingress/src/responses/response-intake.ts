@@ -65,7 +65,9 @@ export class ResponseIntake {
     });
     const state = found?.state ?? (await enter(request.id as RequestId));
     const repeated = found?.repeated === true;
-    if (repeated) reply.headers({ ...decisionHeaders(state.id, state.decision), [replayedHeader]: "true" });
+    // Of the one that stands: somebody else may have made it, for another expert.
+    reply.headers(decisionHeaders(state.id, state.decision));
+    if (repeated) reply.header(replayedHeader, "true");
     return { state, keyed: found !== undefined, repeated };
   }
 

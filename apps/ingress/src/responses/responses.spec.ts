@@ -1,5 +1,5 @@
 import type { RequestId, ResponseObject } from "@expert-router/contracts";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startIngress, type IngressFixture } from "../testing/ingress-fixture.js";
 
 const stop = (reason = "stop") => ({ choices: [{ index: 0, delta: {}, finish_reason: reason }] });
@@ -119,6 +119,22 @@ describe("a response that a client waits for", () => {
     const answers = await Promise.all([...sent, create({}, headers)]);
     expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
     expect((await create({ input: "Other" }, headers)).statusCode).toBe(422);
+  });
+
+  it("is the one that another owner of its key has made, where this one was too slow", async () => {
+    const { ports } = ingress;
+    const accept = ports.accept.bind(ports);
+    vi.spyOn(ports, "accept").mockImplementationOnce(async (record) => {
+      await ports.logs.create({ ...record, decision: { ...record.decision, expert: "code" } });
+      return accept(record);
+    });
+    const sent = create({}, { "idempotency-key": "slow" });
+    const id = await ingress.queued("code");
+    ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, ["Hello", stop()]);
+    ingress.ports.logs.end(id, completed);
+    const answer = await sent;
+    expect([answer.headers["x-expert-router-expert"], answer.json().model]).toEqual(["code", "code"]);
+    expect(ports.queues.get("general")!.jobs).toEqual([]);
   });
 });
 
