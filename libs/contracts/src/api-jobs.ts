@@ -2,6 +2,9 @@ import { z } from "zod";
 import { decisionReasonSchema } from "./decision.js";
 import { priorityClasses, requestStatuses } from "./requests.js";
 
+/** Longest deadline of a job. */
+export const maxDeadlineS = 7 * 86_400;
+
 /** Body of `POST /v1/jobs`. `body` is checked by the schema of its endpoint. */
 export const jobSubmissionSchema = z.strictObject({
   endpoint: z.enum(["/v1/chat/completions", "/v1/completions"]),
@@ -13,7 +16,7 @@ export const jobSubmissionSchema = z.strictObject({
   deadline_s: z
     .number()
     .positive()
-    .max(7 * 86_400)
+    .max(maxDeadlineS)
     .optional()
     .describe("Seconds from now after which the job expires."),
   webhook: z

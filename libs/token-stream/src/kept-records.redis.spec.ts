@@ -1,9 +1,10 @@
 /** What some requests leave behind: webhooks to be sent, bodies that others go on from, records that are there once. */
-import { newRequestId, redisKeys, type RequestId } from "@expert-router/contracts";
+import { newRequestId, redisKeys, requestIdBound, type RequestId } from "@expert-router/contracts";
 import { connectSubscriber } from "@expert-router/redis";
 import { waitFor } from "@expert-router/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { completed, record, startLog, type LogFixture } from "./testing/log-fixture.js";
+import { RedisRequestStore } from "./redis-request-store.js";
+import { completed, record, retention, startLog, type LogFixture } from "./testing/log-fixture.js";
 
 let log: LogFixture;
 beforeAll(async () => {
@@ -42,6 +43,41 @@ describe("a request with a webhook", () => {
       expect(state).toMatchObject({ id: request.id, delivery });
       expect(JSON.stringify(state)).not.toMatch(/whsec|token/);
     }
+  });
+});
+
+describe("a job", () => {
+  it("is in the list of jobs before it is there, so that what a crash leaves is never missing", async () => {
+    const cut = new Proxy(log.redis, {
+      get: (redis, name) => {
+        if (name === "hset" || name === "evalsha" || name === "eval")
+          return () => Promise.reject(new Error("cut"));
+        const value: unknown = Reflect.get(redis, name);
+        return typeof value === "function" ? value.bind(redis) : value;
+      },
+    });
+    const store = new RedisRequestStore(cut, { retention });
+    const tenant = newRequestId();
+    const [first, second] = [record({ tenant }), record({ tenant, repeatable: true })];
+    for (const each of [first, second]) await expect(store.create(each)).rejects.toThrow("cut");
+    expect(await log.store.readMany([first.id, second.id])).toEqual([undefined, undefined]);
+    expect(await log.store.listJobs(tenant, { limit: 10 })).toEqual([second.id, first.id]);
+  });
+
+  it("stays in the list beside younger ones as long as it may run", async () => {
+    const tenant = newRequestId();
+    const dayMs = 86_400_000;
+    const created = Date.now() - 14 * dayMs;
+    const old = record({
+      id: requestIdBound(created).padEnd(30, "0") as RequestId,
+      tenant,
+      createdAtMs: created,
+      deadlineAtMs: created + 7 * dayMs,
+    });
+    const young = record({ tenant });
+    for (const each of [old, young]) await log.store.create(each);
+    expect(await log.store.read(old.id)).toBeDefined();
+    expect(await log.store.listJobs(tenant, { limit: 10 })).toEqual([young.id, old.id]);
   });
 });
 

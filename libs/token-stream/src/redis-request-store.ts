@@ -1,4 +1,5 @@
 import {
+  maxDeadlineS,
   redisKeys,
   type ControlMessage,
   type RequestId,
@@ -45,6 +46,8 @@ export class RedisRequestStore implements RequestStore {
       const open = redisKeys.openJobs(record.decision.expert);
       writes.push(this.redis.zadd(open, record.createdAtMs + firstLookMs, record.id));
     }
+    // Whoever finds the record there leaves all of this to who wrote it, so its place in the list comes first as well.
+    if (record.kind === "job") writes.push(...this.list(record));
     if (record.webhook !== undefined)
       writes.push(this.redis.zadd(redisKeys.pendingWebhooks, record.createdAtMs + firstLookMs, record.id));
     // Commands that a cluster makes the client send again come in any order.
@@ -62,18 +65,21 @@ export class RedisRequestStore implements RequestStore {
       if (inOrder) await Promise.all(writes);
       writes.push(this.redis.pexpire(key, ttlMs));
     }
-    if (record.kind === "job") {
-      const index = redisKeys.jobIndex(record.tenant);
-      const keptMs = ttlMs + this.options.retention.jobsMs;
-      const oldest = encodeTime(Math.max(0, this.now() - keptMs), 10);
-      writes.push(
-        this.redis.zadd(index, 0, record.id),
-        this.redis.zremrangebylex(index, "-", `(req_${oldest}`),
-        this.redis.pexpire(index, keptMs),
-      );
-    }
     await Promise.all(writes);
     return true;
+  }
+
+  /** Adds a job to the list of its tenant, and takes those out that are surely forgotten. */
+  private list({ id, tenant }: RequestRecord): Promise<unknown>[] {
+    const index = redisKeys.jobIndex(tenant);
+    // By the longest deadline, which others in the list may have.
+    const keptMs = maxDeadlineS * 1_000 + unfinishedTtlMs.job + this.options.retention.jobsMs;
+    const oldest = encodeTime(Math.max(0, this.now() - keptMs), 10);
+    return [
+      this.redis.zadd(index, 0, id),
+      this.redis.zremrangebylex(index, "-", `(req_${oldest}`),
+      this.redis.pexpire(index, keptMs),
+    ];
   }
 
   async createOnce(

@@ -40,7 +40,9 @@ export interface RequestStore {
   readMany(ids: readonly RequestId[]): Promise<(RequestState | undefined)[]>;
   /** Forgets a request that has ended, its log too. */
   delete(id: RequestId, tenant: string): Promise<void>;
-  /** Job ids of a tenant, newest first unless asked otherwise. */
+  /**
+   * Job ids of a tenant, newest first unless asked otherwise. Some may have no record any more, or none yet.
+   */
   listJobs(tenant: string, range: JobRange): Promise<RequestId[]>;
   /**
    * Closes the log from outside: cancel, expiry, or failure to enqueue. Idempotent; answers whether this call
