@@ -70,6 +70,36 @@ describe("a waiting request with a key", () => {
     expect((await sent).json().id).toBe(id);
   });
 
+  it("frees its key for another request when it is forgotten, and not before", async () => {
+    const sent = ask();
+    const id = await ingress.queued();
+    await ingress.ports.queues.get("general")!.remove(id);
+    ingress.ports.logs.end(id, completed);
+    await sent;
+    const other = { ...chat, max_tokens: 5 };
+    expect((await ask(other)).statusCode).toBe(422);
+    await ingress.ports.logs.forget([id]);
+    const fresh = ask(other);
+    const next = await ingress.queued();
+    expect(next).not.toBe(id);
+    ingress.ports.logs.end(next, completed);
+    expect((await fresh).json().id).toBe(next);
+    expect((await ask()).statusCode).toBe(422);
+  });
+
+  it("frees its key for another request when its owner died before it was there", async () => {
+    const { ports } = ingress;
+    vi.spyOn(ports, "accept").mockRejectedValueOnce(new Error("Connection is closed."));
+    expect((await ask()).statusCode).toBe(503);
+    const other = { ...chat, max_tokens: 5 };
+    expect((await ask(other)).statusCode).toBe(422);
+    ports.endLeases();
+    const sent = ask(other);
+    const id = await ingress.queued();
+    ports.logs.end(id, completed);
+    expect((await sent).json().id).toBe(id);
+  });
+
   it("frees its key when it is refused, or fails in a way that may pass", async () => {
     expect((await ask({ ...chat, model: "none" })).statusCode).toBe(404);
     const failing = ask();
