@@ -82,8 +82,9 @@ describe("a job", () => {
 });
 
 describe("a stored response", () => {
+  const response = { background: false, stored: true, instructionMessages: 0, echo: {} };
+
   it("keeps its body behind its end, and nothing else does", async () => {
-    const response = { background: false, stored: true, instructionMessages: 0, echo: {} };
     const [stored, unstored, job] = [
       record({ response }),
       record({ kind: "sync", response: { ...response, stored: false } }),
@@ -98,14 +99,21 @@ describe("a stored response", () => {
     expect((await metaOf(job.id))["body"]).toBeUndefined();
   });
 
-  it("is forgotten when it is deleted", async () => {
-    const request = record({ tenant: newRequestId() });
+  it("is not among the jobs of its tenant", async () => {
+    const tenant = newRequestId();
+    await log.store.create(record({ tenant, response }));
+    const job = record({ tenant });
+    await log.store.create(job);
+    expect(await log.store.listJobs(tenant, { limit: 10 })).toEqual([job.id]);
+  });
+
+  it("is forgotten, its log too", async () => {
+    const request = record({ response });
     await log.store.create(request);
     await log.store.close(request.id, completed);
-    await log.store.delete(request.id, request.tenant);
+    await log.store.forget([request.id]);
     expect(await log.store.read(request.id)).toBeUndefined();
     expect(await log.redis.exists(redisKeys.log(request.id))).toBe(0);
-    expect(await log.store.listJobs(request.tenant, { limit: 10 })).toEqual([]);
   });
 });
 

@@ -47,7 +47,7 @@ export class RedisRequestStore implements RequestStore {
       writes.push(this.redis.zadd(open, record.createdAtMs + firstLookMs, record.id));
     }
     // Whoever finds the record there leaves all of this to who wrote it, so its place in the list comes first as well.
-    if (record.kind === "job") writes.push(...this.list(record));
+    if (isListed(record)) writes.push(...this.list(record));
     if (record.webhook !== undefined)
       writes.push(this.redis.zadd(redisKeys.pendingWebhooks, record.createdAtMs + firstLookMs, record.id));
     // Commands that a cluster makes the client send again come in any order.
@@ -120,11 +120,6 @@ export class RedisRequestStore implements RequestStore {
     return ids as RequestId[];
   }
 
-  async delete(id: RequestId, tenant: string): Promise<void> {
-    await this.redis.zrem(redisKeys.jobIndex(tenant), id);
-    await this.redis.del(redisKeys.meta(id), redisKeys.log(id));
-  }
-
   async close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone"> {
     const keys = [redisKeys.meta(id), redisKeys.log(id)];
     const args = closeArguments(id, terminal, this.now(), this.options.retention);
@@ -142,6 +137,11 @@ export class RedisRequestStore implements RequestStore {
   private now(): number {
     return (this.options.now ?? Date.now)();
   }
+}
+
+/** Responses live on their own like jobs, but have an interface of their own, which lists nothing. */
+function isListed({ kind, response }: RequestRecord): boolean {
+  return kind === "job" && response === undefined;
 }
 
 /** How long a request is kept that never reaches its end. */
