@@ -2,7 +2,7 @@
 import { newRequestId, redisKeys, requestIdBound, type RequestId } from "@expert-router/contracts";
 import { connectSubscriber } from "@expert-router/redis";
 import { waitFor } from "@expert-router/testing";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { RedisRequestStore } from "./redis-request-store.js";
 import { completed, record, retention, startLog, type LogFixture } from "./testing/log-fixture.js";
 
@@ -97,6 +97,16 @@ describe("a stored response", () => {
     expect((await metaOf(stored.id))["body"]).toBe(JSON.stringify(stored.body));
     expect((await metaOf(unstored.id))["body"]).toBeUndefined();
     expect((await metaOf(job.id))["body"]).toBeUndefined();
+  });
+
+  it("is read with what it says again of its request, and without among many", async () => {
+    const request = record({ response: { ...response, echo: { instructions: "Be short." } } });
+    await log.store.create(request);
+    expect((await log.store.read(request.id))?.response).toEqual(request.response);
+    const hmget = vi.spyOn(log.redis, "hmget");
+    expect((await log.store.readMany([request.id]))[0]?.response).toEqual(response);
+    expect(JSON.stringify(await hmget.mock.results[0]?.value)).not.toContain("Be short.");
+    hmget.mockRestore();
   });
 
   it("is not among the jobs of its tenant", async () => {

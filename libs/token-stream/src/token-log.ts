@@ -36,7 +36,7 @@ export interface RequestStore {
   forget(ids: readonly RequestId[]): Promise<void>;
   /** The request as it stands, or undefined if it never was or has expired. */
   read(id: RequestId): Promise<RequestState | undefined>;
-  /** Several at once, in the order asked, without their bodies (empty), which can be large. */
+  /** Several at once, in the order asked, without their bodies and what a response says again of its request (both empty), which can be large. */
   readMany(ids: readonly RequestId[]): Promise<(RequestState | undefined)[]>;
   /**
    * Job ids of a tenant, newest first unless asked otherwise. Some may have no record any more, or none yet.
