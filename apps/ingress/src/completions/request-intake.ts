@@ -1,7 +1,6 @@
 import {
   CodedError,
   newDelivery,
-  type DecisionRecord,
   type RequestId,
   type RequestRecord,
   type RequestState,
@@ -159,13 +158,4 @@ export class RequestIntake {
 function acceptedState({ webhook, ...read }: RequestRecord): RequestState {
   const delivery = webhook === undefined ? undefined : newDelivery(webhook);
   return { ...read, status: "queued", attempts: 0, delivery };
-}
-
-/** Response headers that name the request and the decision. */
-export function decisionHeaders(id: RequestId, decision: DecisionRecord): Record<string, string> {
-  return {
-    "x-request-id": id,
-    "x-expert-router-expert": decision.expert,
-    "x-expert-router-confidence": String(Math.round(decision.confidence * 10_000) / 10_000),
-  };
 }

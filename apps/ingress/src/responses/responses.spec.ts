@@ -170,6 +170,35 @@ describe("the events of a response", () => {
     ).toBe(1);
   });
 
+  it.each([{}, { background: true }])(
+    "come with the headers of a whole one, also again: %j",
+    async (more) => {
+      const streamed = () => create({ ...more, stream: true }, { "idempotency-key": "k" });
+      const sent = [streamed()];
+      const id = await ingress.queued();
+      await expect.poll(() => ingress.open.size).toBe(1);
+      ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, ["Hello", stop()]);
+      ingress.ports.logs.end(id, completed);
+      sent.push(streamed());
+      const [first, again] = await Promise.all(sent);
+      expect(again!.body).toBe(first!.body);
+      const told = [first, again].map((answer) => answer!.headers["idempotent-replayed"]);
+      expect(told).toEqual([undefined, "true"]);
+      for (const { headers } of [first!, again!])
+        expect(headers).toMatchObject({
+          "x-request-id": id,
+          "x-expert-router-expert": "general",
+          "x-ratelimit-limit-requests": "100",
+          "x-ratelimit-remaining-tokens": expect.stringMatching(/^\d+$/) as string,
+        });
+      const unkeyed = create({ ...more, stream: true });
+      await expect.poll(() => [ingress.open.size, ingress.ports.logs.states.size]).toEqual([1, 2]);
+      const other = [...ingress.ports.logs.states.keys()].at(-1)!;
+      ingress.ports.logs.end(other, completed);
+      expect((await unkeyed).headers).toHaveProperty("x-ratelimit-reset-requests");
+    },
+  );
+
   it("are the same behind any number, while it runs and afterwards", async () => {
     const { id } = (await create({ background: true })).json<ResponseObject>();
     const live = ingress.get(`/v1/responses/${id}?stream=true`);
