@@ -1,6 +1,7 @@
 /** OpenAI's Batches. */
 import { z } from "zod";
 import { expiresAfterSchema } from "./api-files.js";
+import { queryInteger } from "./query-integer.js";
 
 /** Lines of one batch at most. */
 export const maxBatchLines = 50_000;
@@ -88,7 +89,7 @@ export type Batch = z.infer<typeof batchSchema>;
 
 /** Query of `GET /v1/batches`, newest first. */
 export const batchListQuerySchema = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(100).default(20),
+  limit: queryInteger(1, 100).default(20),
   after: z.string().max(100).optional().describe("Id of the last batch of the page before."),
 });
 export type BatchListQuery = z.infer<typeof batchListQuerySchema>;
@@ -109,10 +110,7 @@ export const batchOutputQuerySchema = z.strictObject({
     .enum(["output", "errors"])
     .default("output")
     .describe("Lines that succeeded, or those that did not."),
-  offset: z.coerce
-    .number()
-    .int()
-    .min(0)
+  offset: queryInteger(0)
     .default(0)
     .describe("Bytes to skip: those that were read before. They stay the same when the batch ends."),
 });

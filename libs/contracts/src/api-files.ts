@@ -1,5 +1,6 @@
 /** OpenAI's Files, for batches. */
 import { z } from "zod";
+import { queryInteger } from "./query-integer.js";
 
 /** `batch`: the lines to run. `batch_output`: what came of them. */
 export const filePurposes = ["batch", "batch_output"] as const;
@@ -39,7 +40,7 @@ export type FileObject = z.infer<typeof fileSchema>;
 
 /** Query of `GET /v1/files`. */
 export const fileListQuerySchema = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(10_000).default(10_000),
+  limit: queryInteger(1, 10_000).default(10_000),
   after: z.string().max(100).optional().describe("Id of the last file of the page before."),
   order: z.enum(["asc", "desc"]).default("desc").describe("By the time of creation."),
   purpose: z.string().max(64).optional(),

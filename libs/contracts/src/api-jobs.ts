@@ -1,6 +1,10 @@
 import { z } from "zod";
 import { decisionReasonSchema } from "./decision.js";
+import { queryInteger } from "./query-integer.js";
 import { priorityClasses, requestStatuses } from "./requests.js";
+
+/** Longest deadline of a job. */
+export const maxDeadlineS = 7 * 86_400;
 
 /** Body of `POST /v1/jobs`. `body` is checked by the schema of its endpoint. */
 export const jobSubmissionSchema = z.strictObject({
@@ -13,7 +17,7 @@ export const jobSubmissionSchema = z.strictObject({
   deadline_s: z
     .number()
     .positive()
-    .max(7 * 86_400)
+    .max(maxDeadlineS)
     .optional()
     .describe("Seconds from now after which the job expires."),
   webhook: z
@@ -81,11 +85,11 @@ export const jobSchema = z.object({
 });
 export type Job = z.infer<typeof jobSchema>;
 
-const unixSeconds = z.coerce.number().int().min(0).max(253_402_300_799);
+const unixSeconds = queryInteger(0, 253_402_300_799);
 
 /** Query of `GET /v1/jobs`. */
 export const jobListQuerySchema = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(100).default(20),
+  limit: queryInteger(1, 100).default(20),
   order: z.enum(["asc", "desc"]).default("desc").describe("By creation; `desc`: newest first."),
   after: z.string().optional().describe("Id of a job: the page that follows it."),
   before: z.string().optional().describe("Id of a job: the page that ends right before it."),

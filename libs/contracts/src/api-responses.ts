@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { queryInteger } from "./query-integer.js";
 
 const textPart = z.looseObject({
   type: z.enum(["input_text", "output_text", "text"]),
@@ -111,7 +112,7 @@ export type ResponseObject = z.infer<typeof responseSchema>;
 export const responseQuerySchema = z.strictObject({
   stream: z.enum(["true", "false"]).optional().describe("Follow it as server-sent events."),
   starting_after: z
-    .union([z.literal("").transform(() => undefined), z.coerce.number().int().min(0)])
+    .preprocess((text) => (text === "" ? undefined : text), queryInteger(0).optional())
     .optional()
     .describe("Sequence number of the last event seen; with `stream=true`."),
   include_obfuscation: z.enum(["true", "false"]).optional(),

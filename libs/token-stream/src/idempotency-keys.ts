@@ -10,19 +10,20 @@ export interface KeyClaim {
   readonly owner: string;
   /** How long the key is remembered. */
   readonly ttlMs: number;
-  /** The work that the key stands for is over and forgotten, so `id` takes its place. */
+  /** The work that the key stands for is over and forgotten, or was never made, so `id` takes its place, for this request. */
   readonly replaces?: string | undefined;
 }
 
 /**
  * What a claim came to. `mine`: do the work under `id`; where that is not the one proposed, somebody before may have done a
- * part of it. `busy`: somebody is doing it. `made`: it is done. `other`: the key stands for another request.
+ * part of it. `busy`: somebody is doing it. `made`: it is done. `other`: the key stands for another request; `id` names its
+ * work unless somebody is doing it.
  */
 export type ClaimResult =
   | { readonly state: "mine"; readonly id: string }
   | { readonly state: "made"; readonly id: string }
   | { readonly state: "busy" }
-  | { readonly state: "other" };
+  | { readonly state: "other"; readonly id?: string };
 
 /**
  * Which work each Idempotency-Key stands for. Who claims a key owns it until the work is made, for a lease: a process that

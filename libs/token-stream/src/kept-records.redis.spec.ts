@@ -1,9 +1,10 @@
 /** What some requests leave behind: webhooks to be sent, bodies that others go on from, records that are there once. */
-import { newRequestId, redisKeys, type RequestId } from "@expert-router/contracts";
+import { newRequestId, redisKeys, requestIdBound, type RequestId } from "@expert-router/contracts";
 import { connectSubscriber } from "@expert-router/redis";
 import { waitFor } from "@expert-router/testing";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { completed, record, startLog, type LogFixture } from "./testing/log-fixture.js";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { RedisRequestStore } from "./redis-request-store.js";
+import { completed, record, retention, startLog, type LogFixture } from "./testing/log-fixture.js";
 
 let log: LogFixture;
 beforeAll(async () => {
@@ -45,9 +46,45 @@ describe("a request with a webhook", () => {
   });
 });
 
+describe("a job", () => {
+  it("is in the list of jobs before it is there, so that what a crash leaves is never missing", async () => {
+    const cut = new Proxy(log.redis, {
+      get: (redis, name) => {
+        if (name === "hset" || name === "evalsha" || name === "eval")
+          return () => Promise.reject(new Error("cut"));
+        const value: unknown = Reflect.get(redis, name);
+        return typeof value === "function" ? value.bind(redis) : value;
+      },
+    });
+    const store = new RedisRequestStore(cut, { retention });
+    const tenant = newRequestId();
+    const [first, second] = [record({ tenant }), record({ tenant, repeatable: true })];
+    for (const each of [first, second]) await expect(store.create(each)).rejects.toThrow("cut");
+    expect(await log.store.readMany([first.id, second.id])).toEqual([undefined, undefined]);
+    expect(await log.store.listJobs(tenant, { limit: 10 })).toEqual([second.id, first.id]);
+  });
+
+  it("stays in the list beside younger ones as long as it may run", async () => {
+    const tenant = newRequestId();
+    const dayMs = 86_400_000;
+    const created = Date.now() - 14 * dayMs;
+    const old = record({
+      id: requestIdBound(created).padEnd(30, "0") as RequestId,
+      tenant,
+      createdAtMs: created,
+      deadlineAtMs: created + 7 * dayMs,
+    });
+    const young = record({ tenant });
+    for (const each of [old, young]) await log.store.create(each);
+    expect(await log.store.read(old.id)).toBeDefined();
+    expect(await log.store.listJobs(tenant, { limit: 10 })).toEqual([young.id, old.id]);
+  });
+});
+
 describe("a stored response", () => {
+  const response = { background: false, stored: true, instructionMessages: 0, echo: {} };
+
   it("keeps its body behind its end, and nothing else does", async () => {
-    const response = { background: false, stored: true, instructionMessages: 0, echo: {} };
     const [stored, unstored, job] = [
       record({ response }),
       record({ kind: "sync", response: { ...response, stored: false } }),
@@ -62,14 +99,31 @@ describe("a stored response", () => {
     expect((await metaOf(job.id))["body"]).toBeUndefined();
   });
 
-  it("is forgotten when it is deleted", async () => {
-    const request = record({ tenant: newRequestId() });
+  it("is read with what it says again of its request, and without among many", async () => {
+    const request = record({ response: { ...response, echo: { instructions: "Be short." } } });
+    await log.store.create(request);
+    expect((await log.store.read(request.id))?.response).toEqual(request.response);
+    const hmget = vi.spyOn(log.redis, "hmget");
+    expect((await log.store.readMany([request.id]))[0]?.response).toEqual(response);
+    expect(JSON.stringify(await hmget.mock.results[0]?.value)).not.toContain("Be short.");
+    hmget.mockRestore();
+  });
+
+  it("is not among the jobs of its tenant", async () => {
+    const tenant = newRequestId();
+    await log.store.create(record({ tenant, response }));
+    const job = record({ tenant });
+    await log.store.create(job);
+    expect(await log.store.listJobs(tenant, { limit: 10 })).toEqual([job.id]);
+  });
+
+  it("is forgotten, its log too", async () => {
+    const request = record({ response });
     await log.store.create(request);
     await log.store.close(request.id, completed);
-    await log.store.delete(request.id, request.tenant);
+    await log.store.forget([request.id]);
     expect(await log.store.read(request.id)).toBeUndefined();
     expect(await log.redis.exists(redisKeys.log(request.id))).toBe(0);
-    expect(await log.store.listJobs(request.tenant, { limit: 10 })).toEqual([]);
   });
 });
 

@@ -65,6 +65,21 @@ describe("an Idempotency-Key", () => {
     expect(await keys.claim(claimOf("lease"))).toEqual({ state: "made", id: dead.id });
   });
 
+  it("stands for another request when the work is forgotten, or its owner died, and not while it is made", async () => {
+    const first = claimOf("outlived");
+    await keys.claim(first);
+    const other = claimOf("outlived", { fingerprint: "g" });
+    expect(await keys.claim(other)).toEqual({ state: "other" });
+    expect(await keys.claim({ ...other, replaces: first.id })).toEqual({ state: "other" });
+    await sleep(250);
+    expect(await keys.claim(other)).toEqual({ state: "other", id: first.id });
+    expect(await keys.claim({ ...other, replaces: first.id })).toEqual({ state: "mine", id: other.id });
+    await keys.made(other);
+    const third = claimOf("outlived");
+    expect(await keys.claim(third)).toEqual({ state: "other", id: other.id });
+    expect(await keys.claim({ ...third, replaces: other.id })).toEqual({ state: "mine", id: third.id });
+  });
+
   it("is free when its work was refused, and stands for new work when the old is forgotten", async () => {
     const refused = claimOf("free");
     await keys.claim(refused);

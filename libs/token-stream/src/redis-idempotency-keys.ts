@@ -20,12 +20,11 @@ local function take(id)
   return {'mine', id}
 end
 if not found[1] then return take(ARGV[2]) end
-if found[1] ~= ARGV[1] then return {'other'} end
-if found[3] == '' then
-  if found[2] == ARGV[6] then return take(ARGV[2]) end
-  return {'made', found[2]}
-end
-if found[3] ~= ARGV[3] and tonumber(found[4]) > now then return {'busy'} end
+local made, same = found[3] == '', found[1] == ARGV[1]
+if not made and found[3] ~= ARGV[3] and tonumber(found[4]) > now then return {same and 'busy' or 'other'} end
+if found[2] == ARGV[6] and (made or not same) then return take(ARGV[2]) end
+if not same then return {'other', found[2]} end
+if made then return {'made', found[2]} end
 return take(found[2])
 `);
 
@@ -51,11 +50,8 @@ export class RedisIdempotencyKeys implements IdempotencyKeys {
   async claim(claim: KeyClaim): Promise<ClaimResult> {
     const { fingerprint, id, owner, ttlMs, replaces = "" } = claim;
     const args = [fingerprint, id, owner, this.options.leaseMs ?? leaseMs, ttlMs, replaces];
-    const [state, workId] = (await claimScript.run(this.redis, [keyOf(claim)], args)) as [
-      ClaimResult["state"],
-      string,
-    ];
-    return { state, id: workId };
+    const [state, workId] = (await claimScript.run(this.redis, [keyOf(claim)], args)) as [string, string?];
+    return (workId === undefined ? { state } : { state, id: workId }) as ClaimResult;
   }
 
   async made(claim: KeyClaim): Promise<void> {

@@ -1,4 +1,5 @@
 import {
+  maxDeadlineS,
   redisKeys,
   type ControlMessage,
   type RequestId,
@@ -45,6 +46,8 @@ export class RedisRequestStore implements RequestStore {
       const open = redisKeys.openJobs(record.decision.expert);
       writes.push(this.redis.zadd(open, record.createdAtMs + firstLookMs, record.id));
     }
+    // Whoever finds the record there leaves all of this to who wrote it, so its place in the list comes first as well.
+    if (isListed(record)) writes.push(...this.list(record));
     if (record.webhook !== undefined)
       writes.push(this.redis.zadd(redisKeys.pendingWebhooks, record.createdAtMs + firstLookMs, record.id));
     // Commands that a cluster makes the client send again come in any order.
@@ -62,18 +65,21 @@ export class RedisRequestStore implements RequestStore {
       if (inOrder) await Promise.all(writes);
       writes.push(this.redis.pexpire(key, ttlMs));
     }
-    if (record.kind === "job") {
-      const index = redisKeys.jobIndex(record.tenant);
-      const keptMs = ttlMs + this.options.retention.jobsMs;
-      const oldest = encodeTime(Math.max(0, this.now() - keptMs), 10);
-      writes.push(
-        this.redis.zadd(index, 0, record.id),
-        this.redis.zremrangebylex(index, "-", `(req_${oldest}`),
-        this.redis.pexpire(index, keptMs),
-      );
-    }
     await Promise.all(writes);
     return true;
+  }
+
+  /** Adds a job to the list of its tenant, and takes those out that are surely forgotten. */
+  private list({ id, tenant }: RequestRecord): Promise<unknown>[] {
+    const index = redisKeys.jobIndex(tenant);
+    // By the longest deadline, which others in the list may have.
+    const keptMs = maxDeadlineS * 1_000 + unfinishedTtlMs.job + this.options.retention.jobsMs;
+    const oldest = encodeTime(Math.max(0, this.now() - keptMs), 10);
+    return [
+      this.redis.zadd(index, 0, id),
+      this.redis.zremrangebylex(index, "-", `(req_${oldest}`),
+      this.redis.pexpire(index, keptMs),
+    ];
   }
 
   async createOnce(
@@ -114,11 +120,6 @@ export class RedisRequestStore implements RequestStore {
     return ids as RequestId[];
   }
 
-  async delete(id: RequestId, tenant: string): Promise<void> {
-    await this.redis.zrem(redisKeys.jobIndex(tenant), id);
-    await this.redis.del(redisKeys.meta(id), redisKeys.log(id));
-  }
-
   async close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone"> {
     const keys = [redisKeys.meta(id), redisKeys.log(id)];
     const args = closeArguments(id, terminal, this.now(), this.options.retention);
@@ -136,6 +137,11 @@ export class RedisRequestStore implements RequestStore {
   private now(): number {
     return (this.options.now ?? Date.now)();
   }
+}
+
+/** Responses live on their own like jobs, but have an interface of their own, which lists nothing. */
+function isListed({ kind, response }: RequestRecord): boolean {
+  return kind === "job" && response === undefined;
 }
 
 /** How long a request is kept that never reaches its end. */

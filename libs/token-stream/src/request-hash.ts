@@ -8,12 +8,16 @@ import {
   type WebhookDelivery,
 } from "@expert-router/contracts";
 
+/** What stands in the field `record`: it never changes, and is small. */
+type FixedPart = Omit<RequestRecord, "body" | "continuable" | "exposed" | "webhook">;
+
 /** The `meta` hash of a request. `record` holds what never changes; scripts read and write the rest. */
 export function toRequestHash(
   record: RequestRecord,
   liveChannel: string | undefined,
 ): Record<string, string> {
-  const { body, continuable, exposed, webhook, ...fixed } = record;
+  const { body, continuable, exposed, webhook, response, ...others } = record;
+  const fixed: FixedPart = { ...others, response: response && { ...response, echo: {} } };
   return {
     status: "queued",
     kind: record.kind,
@@ -21,6 +25,7 @@ export function toRequestHash(
     expert: record.decision.expert,
     record: JSON.stringify(fixed),
     body: JSON.stringify(body),
+    ...(response !== undefined && { echo: JSON.stringify(response.echo) }),
     continuable: continuable ? "1" : "0",
     exposed: exposed ? "1" : "0",
     live: liveChannel ?? "",
@@ -37,14 +42,15 @@ export function toRequestHash(
 /** The request written in `hash`, or undefined where it holds none. */
 export function fromRequestHash(hash: Readonly<Record<string, string>>): RequestState | undefined {
   if (hash["record"] === undefined) return undefined;
-  const fixed = JSON.parse(hash["record"]) as Omit<
-    RequestRecord,
-    "body" | "continuable" | "exposed" | "webhook"
-  >;
+  const fixed = JSON.parse(hash["record"]) as FixedPart;
+  const { response } = fixed;
+  const echo = hash["echo"];
   return {
     ...fixed,
-    // It is removed when the request ends, and left out where it is not asked for.
+    // Left out where they are not asked for; the body is removed when the request ends.
     body: JSON.parse(hash["body"] ?? "{}") as Record<string, unknown>,
+    ...(response !== undefined &&
+      echo !== undefined && { response: { ...response, echo: JSON.parse(echo) as Record<string, unknown> } }),
     continuable: hash["continuable"] === "1",
     exposed: hash["exposed"] === "1",
     status: hash["status"] as RequestStatus,
@@ -58,7 +64,7 @@ export function fromRequestHash(hash: Readonly<Record<string, string>>): Request
   };
 }
 
-/** All fields but the body. */
+/** All fields but the body, and what a response says again of its request: both can be large. */
 export const stateFields = [
   "record",
   "continuable",

@@ -32,15 +32,15 @@ export interface RequestStore {
     record: RequestRecord,
     liveChannel?: string,
   ): Promise<{ readonly status: RequestStatus | "created"; readonly expert: string }>;
-  /** Removes all that is stored of these requests. */
+  /** Removes all that is stored of these requests, which have ended. */
   forget(ids: readonly RequestId[]): Promise<void>;
   /** The request as it stands, or undefined if it never was or has expired. */
   read(id: RequestId): Promise<RequestState | undefined>;
-  /** Several at once, in the order asked, without their bodies (empty), which can be large. */
+  /** Several at once, in the order asked, without their bodies and what a response says again of its request (both empty), which can be large. */
   readMany(ids: readonly RequestId[]): Promise<(RequestState | undefined)[]>;
-  /** Forgets a request that has ended, its log too. */
-  delete(id: RequestId, tenant: string): Promise<void>;
-  /** Job ids of a tenant, newest first unless asked otherwise. */
+  /**
+   * Job ids of a tenant, newest first unless asked otherwise. Some may have no record any more, or none yet.
+   */
   listJobs(tenant: string, range: JobRange): Promise<RequestId[]>;
   /**
    * Closes the log from outside: cancel, expiry, or failure to enqueue. Idempotent; answers whether this call

@@ -9,7 +9,6 @@ import {
 import { Controller, HttpCode, Inject, Post, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { AnswerContext } from "../answers/answer-context.js";
-import { replayedHeader } from "../idempotency/idempotency-key.js";
 import { isFinal } from "../jobs/job-view.js";
 import { OpenAnswers } from "../answers/open-answers.js";
 import { QueuePlaces } from "../answers/queue-places.js";
@@ -24,7 +23,8 @@ import type { IngressContext } from "../wiring/ingress-options.js";
 import { ExpertChooser } from "./expert-chooser.js";
 import { prefixKeys } from "./prefix-keys.js";
 import { priorityHeader, readPriority } from "./priority.js";
-import { decisionHeaders, RequestIntake } from "./request-intake.js";
+import { answerHeaders } from "./answer-headers.js";
+import { RequestIntake } from "./request-intake.js";
 import { RequestObservers } from "./request-observers.js";
 import { RepeatedRequests } from "./repeated-request.js";
 import {
@@ -38,7 +38,7 @@ import type { WaitingSink } from "./waiting-sink.js";
 import { onClosed } from "../http/on-closed.js";
 
 /** Makes tokens come to a sink. */
-type Begin = (sink: WaitingSink) => Promise<void> | void;
+type Begin = (sink: WaitingSink) => Promise<unknown> | void;
 
 /** The body schema of each endpoint. */
 export const bodySchemas = {
@@ -76,31 +76,18 @@ export class CompletionsController {
   private async answer(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const admit = async (id: RequestId, repeatable?: true): Promise<RequestRecord> => {
       const record = { ...(await this.accept(endpoint, request)), id, repeatable };
-      const load = this.monitor.load(record.decision.expert);
-      reply.headers({
-        ...decisionHeaders(id, record.decision),
-        ...load.rateLimitHeaders(record.priorityClass, record.expectedTokens),
-      });
+      reply.headers(answerHeaders(record, this.monitor.load(record.decision.expert)));
       await this.admission.admit(record, request.bodyBytes);
       return record;
     };
     const keyed = await this.repeats.once(request, {
       route: endpoint,
       kind: "sync",
-      submit: async (id) => {
-        const record = await admit(id, true);
-        await this.intake.submit(record);
-        return { ...record, status: "queued", attempts: 0 };
-      },
+      submit: async (id) => this.intake.submit(await admit(id, true)),
     });
     const record = keyed?.state ?? (await admit(request.id as RequestId));
     const { expert } = record.decision;
-    const load = this.monitor.load(expert);
-    const headers = {
-      ...decisionHeaders(record.id, record.decision),
-      ...load.rateLimitHeaders(record.priorityClass, record.expectedTokens),
-      ...(keyed?.repeated === true && { [replayedHeader]: "true" }),
-    };
+    const headers = answerHeaders(record, this.monitor.load(expert), keyed);
     reply.headers(headers);
     const context: AnswerContext = {
       identity: { id: record.id, endpoint, model: expert, created: Math.floor(record.createdAtMs / 1_000) },
@@ -113,7 +100,7 @@ export class CompletionsController {
     // The request tells, not the record: anybody who follows it may have exposed it meanwhile, and its body goes at its end.
     const body = request.body as Record<string, unknown>;
     const streams = body["stream"] === true;
-    const begin = (sink: WaitingSink): Promise<void> | void =>
+    const begin = (sink: WaitingSink): ReturnType<Begin> =>
       keyed === undefined
         ? this.intake.submit(record, sink)
         : this.intake.join(record, sink, { exposes: streams, first: !keyed.repeated });

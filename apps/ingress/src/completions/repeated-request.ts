@@ -2,6 +2,7 @@ import {
   isErrorCode,
   errorTable,
   isRequestId,
+  maxDeadlineS,
   type RequestRecord,
   type RequestState,
 } from "@expert-router/contracts";
@@ -15,8 +16,12 @@ import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
 
-/** A job's key is remembered longer than its record, whose absence frees it; the record of a waiting request ends sooner. */
-const jobKeyTtlMs = 9 * 86_400_000;
+/**
+ * Keys are remembered a little longer than the records they stand for, whose absence frees them. A job's record that never
+ * reaches its end is kept for eight days behind its deadline; a waiting request ends by its deadline.
+ */
+const jobKeyTtlMs = (maxDeadlineS + 9 * 86_400) * 1_000;
+const syncKeyMarginMs = 60_000;
 
 /** How a kind of request is put in, and which end of it frees its key. */
 export interface SubmittedOnce {
@@ -69,7 +74,7 @@ export class RepeatedRequests {
     const { limits, retention } = this.context.settings.system;
     return kind === "job"
       ? jobKeyTtlMs + retention.jobsS * 1_000
-      : (limits.syncTimeoutS + retention.syncS) * 1_000;
+      : (limits.syncTimeoutS + retention.syncS) * 1_000 + syncKeyMarginMs;
   }
 }
 

@@ -1,8 +1,17 @@
-import type { DecisionRecord, RequestId, RequestRecord, Terminal } from "@expert-router/contracts";
+import {
+  CodedError,
+  newDelivery,
+  type RequestId,
+  type RequestRecord,
+  type RequestState,
+  type Terminal,
+} from "@expert-router/contracts";
+import { queuedJob } from "@expert-router/queue";
 import { Inject, Injectable } from "@nestjs/common";
 import { Admission } from "../admission/admission.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { deadlineExceeded, isRedisAway, toCodedError } from "../http/error-answer.js";
+import { isFinal } from "../jobs/job-view.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
@@ -41,10 +50,10 @@ export class RequestIntake {
 
   /**
    * Records the request, which {@link Admission} let in, and puts it on its expert's queue; durable once resolved. With a sink, its tokens come to
-   * this process.
+   * this process. Answers the request as it stands: that of whoever was faster, where somebody else made it under its id, perhaps for another expert.
    * @throws CodedError `redis_unavailable`, or `internal_error` where Redis is not to blame; the request is void then, unless it is repeatable.
    */
-  async submit(record: RequestRecord, sink?: WaitingSink): Promise<void> {
+  async submit(record: RequestRecord, sink?: WaitingSink): Promise<RequestState> {
     const { follower } = this.ports;
     // The follow stands before the request exists, so that no token can come before somebody listens.
     const following = sink && follower.follow(record.id, sink, { owner: true });
@@ -53,8 +62,9 @@ export class RequestIntake {
     const { arrivals } = this.monitor.load(record.decision.expert);
     arrivals.start(priorityClass, expectedTokens);
     let arrived = false;
+    let state = acceptedState(record);
     try {
-      await this.ports.accept(record, sink && follower.channel);
+      if (!(await this.ports.accept(record, sink && follower.channel))) state = await this.there(record.id);
       arrived = true;
     } catch (thrown) {
       following?.stop();
@@ -75,6 +85,15 @@ export class RequestIntake {
     if (sink !== undefined && following !== undefined) this.lost.hold(record, sink, following);
     // A client that left while the request was on its way in could not take it out yet.
     if (sink?.isOver === true) void this.takeOut(record.id, record.decision.expert, { status: "cancelled" });
+    return state;
+  }
+
+  /** A request that somebody else has recorded, and may have died before it was on its queue. */
+  private async there(id: RequestId): Promise<RequestState> {
+    const state = await this.ports.store.read(id);
+    if (state === undefined) throw new CodedError("job_not_found", "The request was deleted.");
+    if (!isFinal(state)) await this.ports.queues.get(state.decision.expert)?.enqueue(queuedJob(state));
+    return state;
   }
 
   /** Follows a request that has a key from its start; `first`: it was put in here, so it is put back here if Redis loses it. */
@@ -135,11 +154,8 @@ export class RequestIntake {
   }
 }
 
-/** Response headers that name the request and the decision. */
-export function decisionHeaders(id: RequestId, decision: DecisionRecord): Record<string, string> {
-  return {
-    "x-request-id": id,
-    "x-expert-router-expert": decision.expert,
-    "x-expert-router-confidence": String(Math.round(decision.confidence * 10_000) / 10_000),
-  };
+/** A request that was accepted a moment ago, as it would be read. */
+function acceptedState({ webhook, ...read }: RequestRecord): RequestState {
+  const delivery = webhook === undefined ? undefined : newDelivery(webhook);
+  return { ...read, status: "queued", attempts: 0, delivery };
 }

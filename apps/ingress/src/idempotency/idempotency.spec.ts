@@ -1,5 +1,5 @@
 import type { Job } from "@expert-router/contracts";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startIngress, type IngressFixture } from "../testing/ingress-fixture.js";
 import { fingerprintOf } from "./idempotency-key.js";
 
@@ -16,6 +16,16 @@ afterEach(() => ingress.close());
 const ask = (body: object = chat, more: Record<string, string> = headers) =>
   ingress.post("/v1/chat/completions", body, more);
 const jobs = () => ingress.ports.queues.get("general")!.jobs;
+
+/** Lets somebody else record the next request under its id, for another expert, and die before it is on its queue. */
+function overtakeWith(expert: string): void {
+  const { ports } = ingress;
+  const accept = ports.accept.bind(ports);
+  vi.spyOn(ports, "accept").mockImplementationOnce(async (record, liveChannel) => {
+    await ports.logs.create({ ...record, decision: { ...record.decision, expert } });
+    return accept(record, liveChannel);
+  });
+}
 
 describe("a waiting request with a key", () => {
   it("is one request, however often it is sent at once and afterwards", async () => {
@@ -60,6 +70,36 @@ describe("a waiting request with a key", () => {
     expect((await sent).json().id).toBe(id);
   });
 
+  it("frees its key for another request when it is forgotten, and not before", async () => {
+    const sent = ask();
+    const id = await ingress.queued();
+    await ingress.ports.queues.get("general")!.remove(id);
+    ingress.ports.logs.end(id, completed);
+    await sent;
+    const other = { ...chat, max_tokens: 5 };
+    expect((await ask(other)).statusCode).toBe(422);
+    await ingress.ports.logs.forget([id]);
+    const fresh = ask(other);
+    const next = await ingress.queued();
+    expect(next).not.toBe(id);
+    ingress.ports.logs.end(next, completed);
+    expect((await fresh).json().id).toBe(next);
+    expect((await ask()).statusCode).toBe(422);
+  });
+
+  it("frees its key for another request when its owner died before it was there", async () => {
+    const { ports } = ingress;
+    vi.spyOn(ports, "accept").mockRejectedValueOnce(new Error("Connection is closed."));
+    expect((await ask()).statusCode).toBe(503);
+    const other = { ...chat, max_tokens: 5 };
+    expect((await ask(other)).statusCode).toBe(422);
+    ports.endLeases();
+    const sent = ask(other);
+    const id = await ingress.queued();
+    ports.logs.end(id, completed);
+    expect((await sent).json().id).toBe(id);
+  });
+
   it("frees its key when it is refused, or fails in a way that may pass", async () => {
     expect((await ask({ ...chat, model: "none" })).statusCode).toBe(404);
     const failing = ask();
@@ -92,6 +132,18 @@ describe("a waiting request with a key", () => {
     expect((await again).json().id).toBe(id);
   });
 
+  it("is the one that another owner of the key has made, where this one was too slow", async () => {
+    // The owner stalls behind its choice of an expert; meanwhile another one, with another version of the router, takes over.
+    overtakeWith("code");
+    const sent = ask();
+    const id = await ingress.queued("code");
+    expect(jobs()).toEqual([]);
+    ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, ["Hello"]);
+    ingress.ports.logs.end(id, completed);
+    const answer = await sent;
+    expect([answer.headers["x-expert-router-expert"], answer.json().model]).toEqual(["code", "code"]);
+  });
+
   it.each(["", "a\u00e9", "x".repeat(256)])("is refused with the key %j", async (key) => {
     const answer = await ask(chat, { "idempotency-key": key });
     expect([answer.statusCode, answer.json().error.param]).toEqual([400, "Idempotency-Key"]);
@@ -110,6 +162,14 @@ describe("a job with a key", () => {
     const error = { code: "engine_unreachable", message: "away" };
     ingress.ports.logs.end(job.id as `req_${string}`, { status: "failed", error });
     expect((await submit()).json()).toMatchObject({ id: job.id, status: "failed", error });
+  });
+
+  it("is the one that another owner of the key has made, where this one was too slow", async () => {
+    overtakeWith("code");
+    const answer = await submit();
+    expect([answer.json().expert, answer.headers["x-expert-router-expert"]]).toEqual(["code", "code"]);
+    expect(jobs()).toEqual([]);
+    expect(ingress.ports.queues.get("code")!.jobs.map((job) => job.id)).toEqual([answer.json().id]);
   });
 });
 

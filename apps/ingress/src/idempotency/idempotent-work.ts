@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CodedError } from "@expert-router/contracts";
+import { CodedError, isRequestId } from "@expert-router/contracts";
 import type { KeyClaim } from "@expert-router/token-stream";
 import { Inject, Injectable } from "@nestjs/common";
 import { toCodedError } from "../http/error-answer.js";
@@ -46,9 +46,11 @@ export class IdempotentWork {
     const giveUpAtMs = Date.now() + maxBusyMs;
     for (;;) {
       const claimed = await keys.claim(claim);
-      if (claimed.state === "other") throw reused();
       if (claimed.state === "mine") return this.carryOut(claim, claimed.id, work);
-      if (claimed.state === "made") {
+      if (claimed.state === "other") {
+        if (claimed.id === undefined || !(await this.isForgotten(claimed.id))) throw reused();
+        claim = { ...claim, replaces: claimed.id };
+      } else if (claimed.state === "made") {
         const found = await work.find(claimed.id);
         if (found !== undefined) return { result: found, repeated: true };
         claim = { ...claim, replaces: claimed.id };
@@ -57,6 +59,11 @@ export class IdempotentWork {
         await sleep(busyLookMs);
       }
     }
+  }
+
+  /** Whether a key that stands for a request has outlived it. A batch is known as long as its key. */
+  private async isForgotten(id: string): Promise<boolean> {
+    return isRequestId(id) && (await this.ports.store.readMany([id]))[0] === undefined;
   }
 
   private async carryOut<Result>(

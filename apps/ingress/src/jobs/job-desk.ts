@@ -1,7 +1,6 @@
 import {
   CodedError,
   isRequestId,
-  newDelivery,
   type Job,
   type JobList,
   type JobListQuery,
@@ -64,13 +63,11 @@ export class JobDesk {
     for (const task of this.tasks) task.stop();
   }
 
-  /** Puts a job on its queue. */
+  /** Puts a job on its queue. Answers the one that stands, as {@link RequestIntake.submit} does. */
   async submit(record: RequestRecord): Promise<RequestState> {
-    await this.intake.submit(record);
-    this.watchDeadline(record);
-    const { webhook, ...shown } = record;
-    const delivery = webhook === undefined ? undefined : newDelivery(webhook);
-    return { ...shown, status: "queued", attempts: 0, delivery };
+    const state = await this.intake.submit(record);
+    this.watchDeadline(state);
+    return state;
   }
 
   /** A job that was put on its queue a moment ago. */

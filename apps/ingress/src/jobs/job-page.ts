@@ -77,8 +77,6 @@ function checkCursors({ after, before }: JobListQuery): void {
 
 function matches(state: RequestState, { status, expert, metadata = {} }: JobListQuery): boolean {
   return (
-    // Those have an interface of their own.
-    state.response === undefined &&
     (status ?? state.status) === state.status &&
     (expert ?? state.decision.expert) === state.decision.expert &&
     Object.entries(metadata).every(([key, value]) => state.metadata?.[key] === value)

@@ -23,7 +23,7 @@ import { ExpertChooser } from "../completions/expert-chooser.js";
 import { prefixKeys } from "../completions/prefix-keys.js";
 import { priorityHeader, readPriority } from "../completions/priority.js";
 import { RepeatedRequests } from "../completions/repeated-request.js";
-import { decisionHeaders } from "../completions/request-intake.js";
+import { answerHeaders, decisionHeaders } from "../completions/answer-headers.js";
 import {
   classifierInput,
   expectedTokens,
@@ -32,7 +32,6 @@ import {
 } from "../completions/request-traits.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { validate } from "../http/request-validation.js";
-import { replayedHeader } from "../idempotency/idempotency-key.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
@@ -62,11 +61,7 @@ export class JobsController {
   async submit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const submit = async (id: RequestId, repeatable?: true): Promise<RequestState> => {
       const record = { ...(await this.accept(request)), id, repeatable };
-      const load = this.monitor.load(record.decision.expert);
-      reply.headers({
-        ...decisionHeaders(id, record.decision),
-        ...load.rateLimitHeaders(record.priorityClass, record.expectedTokens),
-      });
+      reply.headers(answerHeaders(record, this.monitor.load(record.decision.expert)));
       await this.admission.admit(record, request.bodyBytes);
       return this.desk.submit(record);
     };
@@ -76,8 +71,8 @@ export class JobsController {
       submit: (id) => submit(id, true),
     });
     const state = keyed?.state ?? (await submit(request.id as RequestId));
-    if (keyed?.repeated === true)
-      reply.headers({ ...decisionHeaders(state.id, state.decision), [replayedHeader]: "true" });
+    // Of the one that stands: somebody else may have made it, for another expert.
+    reply.headers(answerHeaders(state, this.monitor.load(state.decision.expert), keyed));
     const job = await (keyed?.repeated === true ? this.desk.view(state) : this.desk.submittedView(state));
     void reply.code(202).header("location", `/v1/jobs/${job.id}`).send(job);
   }

@@ -166,7 +166,8 @@ describe("a job", () => {
     expect(await seen(`created_before=${Math.floor(Date.now() / 1_000) - 10}`)).toEqual([false]);
     expect(await seen(`created_after=0&created_before=253402300799&limit=1`)).toEqual([4, true]);
     expect(await list(`before=${ids[1]}&after=${ids[0]}`)).toMatchObject({ error: { param: "before" } });
-    expect(await list("created_after=x")).toMatchObject({ error: { param: "created_after" } });
+    for (const wrong of ["x", "", "%20", "1e3"])
+      expect(await list(`created_after=${wrong}`)).toMatchObject({ error: { param: "created_after" } });
   });
 
   it("is found by its metadata", async () => {

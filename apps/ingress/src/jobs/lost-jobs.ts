@@ -1,4 +1,4 @@
-import type { RequestId, RequestState } from "@expert-router/contracts";
+import type { RequestState } from "@expert-router/contracts";
 import { queuedJob, type ExpertQueue } from "@expert-router/queue";
 import { Inject, Injectable } from "@nestjs/common";
 import { expired, RequestIntake } from "../completions/request-intake.js";
@@ -33,23 +33,22 @@ export class LostJobs {
       // In this order: a worker closes the log before it takes the job off the queue.
       const queued = await Promise.all(ids.map((id) => queue.has(id)));
       const states = await this.ports.store.readMany(ids);
-      const over = ids.filter((_, i) => states[i] === undefined || isFinal(states[i]));
+      // One that two processes have made at once may be noted at two experts, and is on the queue that its record names.
+      const isOpen = (state: RequestState | undefined): state is RequestState =>
+        state?.decision.expert === queue.expert && !isFinal(state);
+      const over = ids.filter((_, i) => !isOpen(states[i]));
       await this.ports.openJobs.forget(queue.expert, over);
       await Promise.all(
-        states.map((state, i) => this.look(queue, ids[i]!, state, queued[i] === true, nowMs)),
+        states.map(async (state, i) => {
+          if (isOpen(state)) await this.look(queue, state, queued[i] === true, nowMs);
+        }),
       );
     }
   }
 
-  private async look(
-    queue: ExpertQueue,
-    id: RequestId,
-    state: RequestState | undefined,
-    queued: boolean,
-    nowMs: number,
-  ): Promise<void> {
-    if (state === undefined || isFinal(state)) return;
-    if (state.deadlineAtMs !== undefined && state.deadlineAtMs <= nowMs) {
+  private async look(queue: ExpertQueue, state: RequestState, queued: boolean, nowMs: number): Promise<void> {
+    const { id, deadlineAtMs } = state;
+    if (deadlineAtMs !== undefined && deadlineAtMs <= nowMs) {
       await this.intake.takeOut(id, queue.expert, expired);
     } else if (!queued) {
       await queue.enqueue(queuedJob(state));

@@ -11,8 +11,10 @@ import { OpenAnswers } from "../answers/open-answers.js";
 import { QueuePlaces } from "../answers/queue-places.js";
 import { WholeAnswer } from "../answers/whole-answer.js";
 import { RequestObservers } from "../completions/request-observers.js";
-import { decisionHeaders, RequestIntake } from "../completions/request-intake.js";
+import { answerHeaders } from "../completions/answer-headers.js";
+import { RequestIntake } from "../completions/request-intake.js";
 import type { WaitingSink } from "../completions/waiting-sink.js";
+import { ExpertMonitor } from "../experts/expert-monitor.js";
 import { answerIdentity } from "../jobs/assembled-response.js";
 import { isFinal } from "../jobs/job-view.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
@@ -33,6 +35,7 @@ export class ForegroundResponses {
     @Inject(INGRESS_PORTS) private readonly ports: IngressPorts,
     @Inject(ResponseIntake) private readonly responses: ResponseIntake,
     @Inject(RequestIntake) private readonly intake: RequestIntake,
+    @Inject(ExpertMonitor) private readonly monitor: ExpertMonitor,
     @Inject(RequestObservers) private readonly observers: RequestObservers,
     @Inject(ResponseDesk) private readonly desk: ResponseDesk,
     @Inject(QueuePlaces) private readonly places: QueuePlaces,
@@ -43,9 +46,8 @@ export class ForegroundResponses {
     let sink: Sink | undefined;
     const { state, keyed, repeated } = await this.responses.once(asked, request, reply, async (record) => {
       // With a key all follow the log in the same way.
-      if (record.repeatable === true) await this.intake.submit(record);
-      else await this.submit(record, (sink = this.sink(asked, record, reply)));
-      return { ...record, status: "queued", attempts: 0 };
+      if (record.repeatable === true) return this.intake.submit(record);
+      return this.submit(record, (sink = this.sink(asked, record, reply)));
     });
     const answer = sink ?? this.sink(asked, state, reply, { repeated });
     const streams = asked.stream === true;
@@ -66,9 +68,9 @@ export class ForegroundResponses {
     void reply.send(await this.desk.view(ended));
   }
 
-  private async submit(record: RequestRecord, sink: Sink): Promise<void> {
+  private async submit(record: RequestRecord, sink: Sink): Promise<RequestState> {
     try {
-      await this.intake.submit(record, sink);
+      return await this.intake.submit(record, sink);
     } catch (error) {
       sink.discard();
       throw error;
@@ -88,7 +90,7 @@ export class ForegroundResponses {
       repeated || queueTimeoutS >= syncTimeoutS ? undefined : record.createdAtMs + queueTimeoutS * 1_000;
     const deadlineAtMs = ended ? Date.now() + syncTimeoutS * 1_000 : record.deadlineAtMs;
     const observer = repeated ? this.observers.ofRepeat(record) : this.observers.of(record);
-    const headers = decisionHeaders(record.id, record.decision);
+    const headers = answerHeaders(record, this.monitor.load(record.decision.expert), { repeated });
     const context: AnswerContext = {
       identity: answerIdentity(record),
       acceptedAtMs: record.createdAtMs,

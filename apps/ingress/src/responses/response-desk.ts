@@ -62,7 +62,7 @@ export class ResponseDesk {
   async delete(responseId: string, tenant: string): Promise<void> {
     const state = await this.read(responseId, tenant);
     if (!isFinal(state)) await this.intake.close(state.id, state.decision.expert, { status: "cancelled" });
-    await this.ports.store.delete(state.id, tenant);
+    await this.ports.store.forget([state.id]);
   }
 
   /**

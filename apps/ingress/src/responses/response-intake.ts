@@ -13,7 +13,7 @@ import { ExpertChooser } from "../completions/expert-chooser.js";
 import { prefixKeys } from "../completions/prefix-keys.js";
 import { priorityHeader, readPriority } from "../completions/priority.js";
 import { RepeatedRequests } from "../completions/repeated-request.js";
-import { decisionHeaders } from "../completions/request-intake.js";
+import { answerHeaders } from "../completions/answer-headers.js";
 import {
   classifierInput,
   expectedTokens,
@@ -21,7 +21,6 @@ import {
   requestOrigin,
 } from "../completions/request-traits.js";
 import { ExpertMonitor } from "../experts/expert-monitor.js";
-import { replayedHeader } from "../idempotency/idempotency-key.js";
 import { syncTenant } from "../http/tenant.js";
 import { INGRESS_CONTEXT } from "../wiring/injection-tokens.js";
 import type { IngressContext } from "../wiring/ingress-options.js";
@@ -31,6 +30,14 @@ import { chatBody, echoOf, inputMessages } from "./response-request.js";
 const endpoint = "/v1/chat/completions";
 /** Messages of a whole conversation. */
 const maxMessages = 10_000;
+
+/** A response that was let in, or found. */
+export interface EnteredResponse {
+  readonly state: RequestState;
+  readonly keyed: boolean;
+  readonly repeated: boolean;
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 /** Makes requests of the Responses API requests of the system, and lets them in. */
 @Injectable()
@@ -46,14 +53,14 @@ export class ResponseIntake {
 
   /**
    * Lets the request in and submits it with `submit`, or finds the one that its Idempotency-Key stands for.
-   * `keyed`: it has a key; `repeated`: it was made before.
+   * `keyed`: it has a key; `repeated`: it was made before; `headers`: of the answer, `reply` has them already.
    */
   async once(
     asked: ResponseRequest,
     request: FastifyRequest,
     reply: FastifyReply,
     submit: (record: RequestRecord) => Promise<RequestState>,
-  ): Promise<{ state: RequestState; keyed: boolean; repeated: boolean }> {
+  ): Promise<EnteredResponse> {
     const enter = async (id: RequestId, repeatable?: true): Promise<RequestState> =>
       submit(await this.admit({ ...(await this.accept(asked, request)), id, repeatable }, reply));
     const kind = asked.store === false ? "sync" : "job";
@@ -65,16 +72,14 @@ export class ResponseIntake {
     });
     const state = found?.state ?? (await enter(request.id as RequestId));
     const repeated = found?.repeated === true;
-    if (repeated) reply.headers({ ...decisionHeaders(state.id, state.decision), [replayedHeader]: "true" });
-    return { state, keyed: found !== undefined, repeated };
+    // Of the one that stands: somebody else may have made it, for another expert.
+    const headers = answerHeaders(state, this.monitor.load(state.decision.expert), { repeated });
+    reply.headers(headers);
+    return { state, keyed: found !== undefined, repeated, headers };
   }
 
   private async admit(record: RequestRecord, reply: FastifyReply): Promise<RequestRecord> {
-    const load = this.monitor.load(record.decision.expert);
-    reply.headers({
-      ...decisionHeaders(record.id, record.decision),
-      ...load.rateLimitHeaders(record.priorityClass, record.expectedTokens),
-    });
+    reply.headers(answerHeaders(record, this.monitor.load(record.decision.expert)));
     const bytes = JSON.stringify(record.body).length;
     if (bytes > this.context.tuning.bodyLimitBytes) {
       const message = "The conversation is larger than 4 MB together with this input.";

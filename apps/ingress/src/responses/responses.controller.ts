@@ -8,7 +8,7 @@ import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { OpenAnswers } from "../answers/open-answers.js";
 import { QueuePlaces } from "../answers/queue-places.js";
-import { decisionHeaders } from "../completions/request-intake.js";
+import { decisionHeaders } from "../completions/answer-headers.js";
 import { validate } from "../http/request-validation.js";
 import { JobDesk } from "../jobs/job-desk.js";
 import { INGRESS_CONTEXT, INGRESS_PORTS } from "../wiring/injection-tokens.js";
@@ -18,7 +18,9 @@ import { ForegroundResponses } from "./foreground-responses.js";
 import { ResponseDesk } from "./response-desk.js";
 import { ResponseIntake } from "./response-intake.js";
 import { readResponseRequest } from "./response-request.js";
-import { ResponseStream } from "./response-stream.js";
+import { ResponseStream, type ResponseStreamOptions } from "./response-stream.js";
+
+type FollowOptions = Partial<Pick<ResponseStreamOptions, "headers" | "after">>;
 
 /** OpenAI's Responses API, as far as it is about text. */
 @Controller("v1/responses")
@@ -39,8 +41,10 @@ export class ResponsesController {
   async create(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const asked = readResponseRequest(request.body);
     if (asked.background !== true) return this.foreground.answer(asked, request, reply);
-    const { state } = await this.intake.once(asked, request, reply, (record) => this.jobs.submit(record));
-    if (asked.stream === true) return this.follow(state, reply);
+    const { state, headers } = await this.intake.once(asked, request, reply, (record) =>
+      this.jobs.submit(record),
+    );
+    if (asked.stream === true) return this.follow(state, reply, { headers });
     void reply.send(await this.desk.view(state));
   }
 
@@ -56,7 +60,7 @@ export class ResponsesController {
       throw new CodedError("invalid_value", message, { param: "starting_after" });
     }
     const state = await this.desk.read(id, request.tenant);
-    if (stream === "true") return this.follow(state, reply, after);
+    if (stream === "true") return this.follow(state, reply, { after });
     void reply.send(await this.desk.view(state));
   }
 
@@ -73,12 +77,16 @@ export class ResponsesController {
   }
 
   /** Streams a response that lives on its own. */
-  private follow(state: RequestState, reply: FastifyReply, after?: number): void {
+  private follow(
+    state: RequestState,
+    reply: FastifyReply,
+    { headers = decisionHeaders(state.id, state.decision), ...options }: FollowOptions,
+  ): void {
     this.jobs.watchDeadline(state);
     const stream = new ResponseStream(reply, {
       record: state,
-      after,
-      headers: decisionHeaders(state.id, state.decision),
+      ...options,
+      headers,
       pingMs: this.context.tuning.pingMs,
       finalState: () => this.ports.store.read(state.id),
     });

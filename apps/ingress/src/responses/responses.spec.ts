@@ -1,5 +1,5 @@
 import type { RequestId, ResponseObject } from "@expert-router/contracts";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startIngress, type IngressFixture } from "../testing/ingress-fixture.js";
 
 const stop = (reason = "stop") => ({ choices: [{ index: 0, delta: {}, finish_reason: reason }] });
@@ -120,6 +120,22 @@ describe("a response that a client waits for", () => {
     expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
     expect((await create({ input: "Other" }, headers)).statusCode).toBe(422);
   });
+
+  it("is the one that another owner of its key has made, where this one was too slow", async () => {
+    const { ports } = ingress;
+    const accept = ports.accept.bind(ports);
+    vi.spyOn(ports, "accept").mockImplementationOnce(async (record) => {
+      await ports.logs.create({ ...record, decision: { ...record.decision, expert: "code" } });
+      return accept(record);
+    });
+    const sent = create({}, { "idempotency-key": "slow" });
+    const id = await ingress.queued("code");
+    ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, ["Hello", stop()]);
+    ingress.ports.logs.end(id, completed);
+    const answer = await sent;
+    expect([answer.headers["x-expert-router-expert"], answer.json().model]).toEqual(["code", "code"]);
+    expect(ports.queues.get("general")!.jobs).toEqual([]);
+  });
 });
 
 describe("the events of a response", () => {
@@ -153,6 +169,35 @@ describe("the events of a response", () => {
       new Set(events.slice(2, -1).map((event) => event["item_id"] ?? (event["item"] as Event)["id"])).size,
     ).toBe(1);
   });
+
+  it.each([{}, { background: true }])(
+    "come with the headers of a whole one, also again: %j",
+    async (more) => {
+      const streamed = () => create({ ...more, stream: true }, { "idempotency-key": "k" });
+      const sent = [streamed()];
+      const id = await ingress.queued();
+      await expect.poll(() => ingress.open.size).toBe(1);
+      ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, ["Hello", stop()]);
+      ingress.ports.logs.end(id, completed);
+      sent.push(streamed());
+      const [first, again] = await Promise.all(sent);
+      expect(again!.body).toBe(first!.body);
+      const told = [first, again].map((answer) => answer!.headers["idempotent-replayed"]);
+      expect(told).toEqual([undefined, "true"]);
+      for (const { headers } of [first!, again!])
+        expect(headers).toMatchObject({
+          "x-request-id": id,
+          "x-expert-router-expert": "general",
+          "x-ratelimit-limit-requests": "100",
+          "x-ratelimit-remaining-tokens": expect.stringMatching(/^\d+$/) as string,
+        });
+      const unkeyed = create({ ...more, stream: true });
+      await expect.poll(() => [ingress.open.size, ingress.ports.logs.states.size]).toEqual([1, 2]);
+      const other = [...ingress.ports.logs.states.keys()].at(-1)!;
+      ingress.ports.logs.end(other, completed);
+      expect((await unkeyed).headers).toHaveProperty("x-ratelimit-reset-requests");
+    },
+  );
 
   it("are the same behind any number, while it runs and afterwards", async () => {
     const { id } = (await create({ background: true })).json<ResponseObject>();

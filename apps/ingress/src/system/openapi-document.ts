@@ -75,7 +75,8 @@ function parameters(path: string, route: RouteDescription): Json[] {
     schema: { type: "string" },
   }));
   const inQuery = Object.entries(route.query?.shape ?? {}).map(([name, shape]) => {
-    const schema = jsonSchema(shape as z.ZodType, "input");
+    // What the text is read as.
+    const schema = jsonSchema(shape as z.ZodType, "output");
     return {
       name,
       in: "query",

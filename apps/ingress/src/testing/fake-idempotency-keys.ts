@@ -11,12 +11,16 @@ export class FakeIdempotencyKeys implements IdempotencyKeys {
   async claim({ tenant, key, fingerprint, id, owner, replaces }: KeyClaim): Promise<ClaimResult> {
     const name = `${tenant} ${key}`;
     const found = this.keys.get(name);
-    if (found !== undefined && found.fingerprint !== fingerprint) return { state: "other" };
-    if (found?.owner === "" && found.id !== replaces) return { state: "made", id: found.id };
-    if (found !== undefined && !["", "dead", owner].includes(found.owner)) return { state: "busy" };
-    const mine = found === undefined || found.owner === "" ? id : found.id;
-    this.keys.set(name, { fingerprint, id: mine, owner });
-    return { state: "mine", id: mine };
+    const take = (mine: string): ClaimResult => {
+      this.keys.set(name, { fingerprint, id: mine, owner });
+      return { state: "mine", id: mine };
+    };
+    if (found === undefined) return take(id);
+    const [made, same] = [found.owner === "", found.fingerprint === fingerprint];
+    if (!made && !["dead", owner].includes(found.owner)) return { state: same ? "busy" : "other" };
+    if (found.id === replaces && (made || !same)) return take(id);
+    if (!same) return { state: "other", id: found.id };
+    return made ? { state: "made", id: found.id } : take(found.id);
   }
 
   async made({ tenant, key, owner }: KeyClaim): Promise<void> {

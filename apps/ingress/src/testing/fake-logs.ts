@@ -60,6 +60,7 @@ export class FakeLogs implements RequestStore, TokenFollower {
   }
 
   async forget(ids: readonly RequestId[]): Promise<void> {
+    this.check();
     for (const id of ids) this.states.delete(id);
   }
 
@@ -75,16 +76,12 @@ export class FakeLogs implements RequestStore, TokenFollower {
   async listJobs(tenant: string, { limit, above, below, oldestFirst }: JobRange): Promise<RequestId[]> {
     this.check();
     const ids = [...this.states.values()]
-      .filter((state) => state.kind === "job" && state.tenant === tenant)
+      .filter(({ kind, response }) => kind === "job" && response === undefined)
+      .filter((state) => state.tenant === tenant)
       .map((state) => state.id)
       .toSorted()
       .filter((id) => id > (above ?? "") && id < (below ?? "~"));
     return (oldestFirst === true ? ids : ids.toReversed()).slice(0, limit);
-  }
-
-  async delete(id: RequestId): Promise<void> {
-    this.check();
-    this.states.delete(id);
   }
 
   async close(id: RequestId, terminal: Terminal): Promise<"closed" | "already-closed" | "gone"> {

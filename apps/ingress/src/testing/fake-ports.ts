@@ -177,8 +177,9 @@ export function fakePorts(experts: readonly string[]): FakePorts {
   return {
     logs,
     accept: async (record) => {
-      await logs.create(record);
+      if (!(await logs.create(record))) return false;
       await queues.get(record.decision.expert)?.enqueue(queuedJob(record));
+      return true;
     },
     store: logs,
     idempotencyKeys: keys,

@@ -41,9 +41,10 @@ export interface WebhookPorts {
 export interface IngressPorts {
   /**
    * Records a request and puts it on its expert's queue; durable once resolved. With a live channel, its tokens are
-   * published there. A repeatable one that is there already is left as it is.
+   * published there. False: a repeatable one is there already, perhaps for another expert; it is left as it is, and
+   * nothing is put on a queue.
    */
-  accept(record: RequestRecord, liveChannel?: string): Promise<void>;
+  accept(record: RequestRecord, liveChannel?: string): Promise<boolean>;
   readonly store: RequestStore;
   readonly deadLetters: Pick<RedisDeadLetters, "count">;
   readonly idempotencyKeys: IdempotencyKeys;

@@ -106,11 +106,11 @@ function redisPorts(
       // One connection keeps the order of both, so the record is there before a worker can see the job. In a cluster
       // they go to different nodes.
       const created = records.create(record, liveChannel);
-      // Who was faster has put it on its queue.
-      if (record.repeatable === true && !(await created)) return;
+      if (record.repeatable === true && !(await created)) return false;
       if (isCluster(queueRedis)) await created;
       const queued = queues.get(record.decision.expert)?.enqueue(queuedJob(record));
       await Promise.all([created, queued]);
+      return true;
     },
     store: new RedisRequestStore(redis, { retention }),
     deadLetters: new RedisDeadLetters(redis, { keptMs: system.retention.deadS * 1_000 }),
