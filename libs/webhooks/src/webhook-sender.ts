@@ -1,5 +1,6 @@
 import { Agent, request } from "undici";
-import { AddressRefused, isPublicAddress, literalAddress, publicLookup } from "./public-address.js";
+import { systemResolve } from "./host-addresses.js";
+import { AddressRefused, isPublicAddress, literalAddress, lookupBy, publicLookup } from "./public-address.js";
 import { signedHeaders } from "./signature.js";
 
 /** Settings of a {@link WebhookSender}. */
@@ -45,7 +46,7 @@ export class WebhookSender {
       connections: connectionsPerReceiver,
       connect: {
         timeout: options.timeoutMs,
-        ...(!options.allowPrivate && { lookup: publicLookup() }),
+        lookup: options.allowPrivate ? lookupBy(systemResolve()) : publicLookup(),
       },
       maxResponseSize: maxAnswerBytes,
     });
