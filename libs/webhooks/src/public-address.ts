@@ -1,5 +1,6 @@
-import type { LookupOptions } from "node:dns";
+import type { LookupAddress, LookupOptions } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
+import { callbackify } from "node:util";
 import ipaddr from "ipaddr.js";
 import { dnsResolve, type Resolve } from "./host-addresses.js";
 
@@ -28,16 +29,18 @@ export function literalAddress(url: URL): string | undefined {
 
 /** A lookup for connections that answers what `resolve` finds. */
 export function lookupBy(resolve: Resolve): LookupFunction {
+  const find = callbackify(resolve);
   return (host, options, done) => {
-    const refuse = (error: NodeJS.ErrnoException): void => done(error, "", 0);
-    resolve(host).then((found) => {
+    find(host, (error: NodeJS.ErrnoException | null, found: readonly LookupAddress[]) => {
+      if (error !== null) return done(error, "", 0);
       const addresses = found.filter(({ family }) => fits(family, options));
       const [first] = addresses;
-      if (first === undefined) return refuse(Object.assign(new Error("no address"), { code: "ENODATA" }));
+      if (first === undefined)
+        return done(Object.assign(new Error("the host has no such address"), { code: "ENODATA" }), "", 0);
       // Node asks for all of them to try IPv6 and IPv4 side by side.
       if (options.all === true) return done(null, addresses);
       return done(null, first.address, first.family);
-    }, refuse);
+    });
   };
 }
 
