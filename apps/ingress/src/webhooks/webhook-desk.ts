@@ -1,5 +1,10 @@
-import { type RequestId, type RequestState, type WebhookDelivery } from "@expert-router/contracts";
-import type { DeliveryAttempt, SendResult } from "@expert-router/webhooks";
+import type { RequestId, RequestState, WebhookDelivery, WebhookTarget } from "@expert-router/contracts";
+import {
+  AttemptsUnderWay,
+  type DeliveryAttempt,
+  type DeliveryOutcome,
+  type SendResult,
+} from "@expert-router/webhooks";
 import { Inject, Injectable } from "@nestjs/common";
 import { repeat, type RepeatingTask } from "../experts/repeating-task.js";
 import { JobDesk } from "../jobs/job-desk.js";
@@ -23,6 +28,7 @@ const maxTries = 10;
 @Injectable()
 export class WebhookDesk {
   private sweeping: RepeatingTask | undefined;
+  private readonly underWay = new AttemptsUnderWay();
 
   constructor(
     @Inject(INGRESS_CONTEXT) private readonly context: IngressContext,
@@ -41,8 +47,8 @@ export class WebhookDesk {
 
   async stop(): Promise<void> {
     this.sweeping?.stop();
-    await this.ports.webhooks.sender.close();
     await this.ports.webhooks.queue.stop();
+    await this.ports.webhooks.sender.close();
   }
 
   /** Queues what has ended, forgets what is gone. */
@@ -64,28 +70,41 @@ export class WebhookDesk {
     await records.forget([id]);
   }
 
-  private async deliver({ id, attempt, isLast }: DeliveryAttempt): Promise<"settled" | "again"> {
-    const { records, sender } = this.ports.webhooks;
-    const state = await this.ports.store.read(id as RequestId);
-    const target = await records.target(id as RequestId);
+  private async deliver(attempt: DeliveryAttempt): Promise<DeliveryOutcome> {
+    const id = attempt.id as RequestId;
+    const [state] = await this.ports.store.readMany([id]);
+    const target = await this.ports.webhooks.records.target(id);
     // Its retention is over, or it was deleted.
     if (state === undefined || target === undefined) return "settled";
     // Redis came back without its end; it will have another one.
-    if (!isFinal(state)) return "again";
+    if (!isFinal(state)) return "later";
+    const leave = this.underWay.enter({ tenant: state.tenant, receiver: new URL(target.url).host });
+    if (leave === undefined) return "later";
+    try {
+      return await this.tell(state, target, attempt);
+    } finally {
+      leave();
+    }
+  }
+
+  private async tell(
+    state: RequestState,
+    target: WebhookTarget,
+    { attempt, isLast, signal }: DeliveryAttempt,
+  ): Promise<DeliveryOutcome> {
     const secret = target.secret ?? this.context.settings.webhookSecret;
     const message = webhookEvent(await this.jobs.view(state));
     const result: SendResult =
       secret === undefined
         ? { outcome: "refused", error: "there is no secret to sign with", durationMs: 0 }
-        : await sender.send({ url: target.url, secret, ...message });
-    this.context.metrics.webhookAttempts.inc({ outcome: result.outcome });
-    const again = result.outcome === "failed" && !isLast;
-    await records.note(state.id, noted(state.delivery, result, { attempt, again }));
-    if (result.outcome !== "delivered" && !again)
-      this.context.logger.warn(
-        { requestId: id, attempt, outcome: result.outcome, status: result.status },
-        "a webhook was given up",
-      );
+        : await this.ports.webhooks.sender.send({ url: target.url, secret, signal, ...message });
+    const { outcome, status } = result;
+    if (outcome === "interrupted") return "later";
+    this.context.metrics.webhookAttempts.inc({ outcome });
+    const again = outcome === "failed" && !isLast;
+    await this.ports.webhooks.records.note(state.id, noted(state.delivery, result, { attempt, again }));
+    if (outcome !== "delivered" && !again)
+      this.context.logger.warn({ requestId: state.id, attempt, outcome, status }, "a webhook was given up");
     return again ? "again" : "settled";
   }
 }

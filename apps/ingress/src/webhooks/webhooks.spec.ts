@@ -1,4 +1,5 @@
 import type { Job, RequestId } from "@expert-router/contracts";
+import { attemptsAtOnce, type DeliveryOutcome, type SendResult } from "@expert-router/webhooks";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startIngress, type IngressFixture } from "../testing/ingress-fixture.js";
 
@@ -17,11 +18,18 @@ afterEach(() => ingress.close());
 
 const submit = (hook: unknown) => ingress.post("/v1/jobs", { ...submission, webhook: hook });
 const show = async (id: string) => (await ingress.get(`/v1/jobs/${id}`)).json<Job>();
-async function ended(): Promise<RequestId> {
-  const id = (await submit(webhook)).json<Job>().id as RequestId;
+async function ended(url = webhook.url): Promise<RequestId> {
+  const id = (await submit({ ...webhook, url })).json<Job>().id as RequestId;
   ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, ["Hello"]);
   ingress.ports.logs.end(id, { status: "completed" });
   return id;
+}
+
+function deliver(
+  id: RequestId,
+  { attempt = 1, isLast = false, signal = new AbortController().signal } = {},
+): Promise<DeliveryOutcome> {
+  return ingress.ports.webhooks.deliver({ id, attempt, isLast, signal });
 }
 
 describe("the end of a job with a webhook", () => {
@@ -46,7 +54,7 @@ describe("the end of a job with a webhook", () => {
       attempts: 0,
       last_attempts: [],
     });
-    expect(await webhooks.deliver({ id, attempt: 1, isLast: false })).toBe("settled");
+    expect(await deliver(id)).toBe("settled");
     const [sent] = webhooks.sent as [(typeof webhooks.sent)[0]];
     expect(sent).toMatchObject({ url: webhook.url, secret, id: id.replace("req_", "evt_") });
     const { webhook: _, ...data } = await show(id);
@@ -57,14 +65,14 @@ describe("the end of a job with a webhook", () => {
     });
     expect(webhooks.notes.get(id)).toMatchObject({ status: "delivered", attempts: 1 });
     logs.states.delete(id);
-    expect(await webhooks.deliver({ id, attempt: 2, isLast: false })).toBe("settled");
+    expect(await deliver(id, { attempt: 2 })).toBe("settled");
     expect(webhooks.sent.length).toBe(1);
   });
 
   it("is not told where Redis has lost it: that waits for the next one", async () => {
     const { webhooks } = ingress.ports;
-    const id = (await submit(webhook)).json<Job>().id;
-    expect(await webhooks.deliver({ id, attempt: 1, isLast: false })).toBe("again");
+    const id = (await submit(webhook)).json<Job>().id as RequestId;
+    expect(await deliver(id)).toBe("later");
     expect(webhooks.sent).toEqual([]);
   });
 
@@ -77,10 +85,42 @@ describe("the end of a job with a webhook", () => {
     const { webhooks } = ingress.ports;
     const id = await ended();
     webhooks.result = { outcome, status: 500, durationMs: 3 };
-    expect(await webhooks.deliver({ id, attempt: 2, isLast })).toBe(then);
+    expect(await deliver(id, { attempt: 2, isLast })).toBe(then);
     expect(webhooks.notes.get(id)).toMatchObject({ status, attempts: 2, tries: [{ status: 500 }] });
     expect(ingress.logLines.join("")).not.toContain("tell-nobody");
     expect(ingress.logLines.join("")).not.toContain(secret);
+  });
+});
+
+describe("an attempt at a webhook", () => {
+  it("waits, uncounted, while its receiver or its tenant has as many under way as they may", async () => {
+    const { webhooks } = ingress.ports;
+    webhooks.sender.send = () => new Promise<SendResult>(() => undefined);
+    const slow = await Promise.all(Array.from({ length: attemptsAtOnce.atReceiver }, () => ended()));
+    const under = slow.map((id) => deliver(id));
+    const [next, elsewhere] = [await ended(), await ended("https://example.com:8443/")];
+    expect(await deliver(next)).toBe("later");
+    expect(webhooks.notes.size).toBe(0);
+    const other = deliver(elsewhere);
+    const pending = await Promise.race([other, ...under, new Promise((resolve) => setImmediate(resolve))]);
+    expect(pending).toBeUndefined();
+    const left = attemptsAtOnce.ofTenant - attemptsAtOnce.atReceiver - 1;
+    for (let i = 0; i < left; i++) void deliver(await ended(`https://host-${i}.example.com/`));
+    expect(await deliver(await ended("https://one-more.example.com/"))).toBe("later");
+  });
+
+  it("gives its place back", async () => {
+    const ids = await Promise.all(Array.from({ length: attemptsAtOnce.atReceiver + 1 }, () => ended()));
+    for (const id of ids) expect(await deliver(id)).toBe("settled");
+  });
+
+  it("that is broken off is none", async () => {
+    const { webhooks } = ingress.ports;
+    const id = await ended();
+    webhooks.result = { outcome: "interrupted", durationMs: 3 };
+    expect(await deliver(id, { isLast: true })).toBe("later");
+    expect(webhooks.notes.size).toBe(0);
+    expect(await ingress.context.metrics.webhookAttempts.get()).toMatchObject({ values: [] });
   });
 });
 
