@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RequestId, RequestState, WebhookDelivery, WebhookTarget } from "@expert-router/contracts";
 import {
   AttemptsUnderWay,
@@ -19,6 +20,9 @@ const looksPerSweep = 200;
 const lookEveryMs = 30_000;
 /** Attempts that a client is shown, the last ones. */
 const maxTries = 10;
+/** Time that Redis has to take down what a receiver answered, and between two tries. */
+const noteForMs = 30_000;
+const noteAgainMs = 250;
 
 /**
  * Tells receivers that jobs have ended. The end of a request with a webhook is published by the script that closes its log;
@@ -102,10 +106,26 @@ export class WebhookDesk {
     if (outcome === "interrupted") return "later";
     this.context.metrics.webhookAttempts.inc({ outcome });
     const again = outcome === "failed" && !isLast;
-    await this.ports.webhooks.records.note(state.id, noted(state.delivery, result, { attempt, again }));
+    await this.note(state.id, noted(state.delivery, result, { attempt, again }), signal);
     if (outcome !== "delivered" && !again)
       this.context.logger.warn({ requestId: state.id, attempt, outcome, status }, "a webhook was given up");
     return again ? "again" : "settled";
+  }
+
+  /** Notes how a delivery stands, for a while if it has to; the receiver has answered, so a failure is no cause to ask it again. */
+  private async note(id: RequestId, delivery: WebhookDelivery, signal: AbortSignal): Promise<void> {
+    const deadlineMs = Date.now() + noteForMs;
+    for (;;) {
+      try {
+        return await this.ports.webhooks.records.note(id, delivery);
+      } catch (error) {
+        if (Date.now() >= deadlineMs || signal.aborted) {
+          this.context.logger.warn({ requestId: id, err: error }, "what became of a webhook was not noted");
+          return;
+        }
+      }
+      await sleep(noteAgainMs, undefined, { signal }).catch(() => undefined);
+    }
   }
 }
 

@@ -122,6 +122,29 @@ describe("an attempt at a webhook", () => {
     expect(webhooks.notes.size).toBe(0);
     expect(await ingress.context.metrics.webhookAttempts.get()).toMatchObject({ values: [] });
   });
+
+  it("that was answered is not repeated because Redis does not take it down", async () => {
+    const { webhooks } = ingress.ports;
+    const id = await ended();
+    let away = true;
+    const { note } = webhooks.records;
+    webhooks.records.note = async (...args) => {
+      if (away) throw new Error("Redis is away");
+      await note(...args);
+    };
+    const ending = new AbortController();
+    const back = deliver(id);
+    await expect.poll(() => webhooks.sent.length).toBe(1);
+    away = false;
+    expect(await back).toBe("settled");
+    expect(webhooks.notes.get(id)).toMatchObject({ status: "delivered" });
+    away = true;
+    const gone = deliver(await ended(), { signal: ending.signal });
+    await expect.poll(() => webhooks.sent.length).toBe(2);
+    ending.abort();
+    expect(await gone).toBe("settled");
+    expect(webhooks.sent.length).toBe(2);
+  });
 });
 
 describe("a webhook", () => {
