@@ -15,9 +15,11 @@ import type { IngressContext } from "../wiring/ingress-options.js";
 import type { IngressPorts } from "../wiring/ports.js";
 import { webhookEvent } from "./webhook-event.js";
 
-/** Requests looked at in one sweep, and the time between two looks at one. */
-const looksPerSweep = 200;
+/** Requests looked at together, and the time between two looks at one. */
+const looksAtOnce = 200;
 const lookEveryMs = 30_000;
+/** A sweep takes no longer, about; the next one goes on. */
+const sweepForMs = 2_000;
 /** Attempts that a client is shown, the last ones. */
 const maxTries = 10;
 /** Time that Redis has to take down what a receiver answered, and between two tries. */
@@ -55,17 +57,28 @@ export class WebhookDesk {
     await this.ports.webhooks.sender.close();
   }
 
-  /** Queues what has ended, forgets what is gone. */
+  /** Looks at all that are due, for a while at most: queues what has ended, forgets what is gone. */
   async sweep(nowMs: number): Promise<void> {
-    const { records } = this.ports.webhooks;
-    const ids = await records.due(nowMs, looksPerSweep);
+    const endMs = Date.now() + sweepForMs;
+    for (;;) {
+      const ids = await this.ports.webhooks.records.due(nowMs, looksAtOnce);
+      await this.lookAt(ids, nowMs);
+      if (ids.length < looksAtOnce || Date.now() >= endMs) return;
+    }
+  }
+
+  private async lookAt(ids: readonly RequestId[], nowMs: number): Promise<void> {
+    const { queue, records } = this.ports.webhooks;
     if (ids.length === 0) return;
     // First, so that others look elsewhere meanwhile.
     await records.lookAgain(ids, nowMs + lookEveryMs);
     const states = await this.ports.store.readMany(ids);
-    await records.forget(ids.filter((_, i) => states[i] === undefined));
     const ended = states.filter((state): state is RequestState => state !== undefined && isFinal(state));
-    await Promise.all(ended.map(({ id }) => this.queueDelivery(id)));
+    await Promise.all(ended.map(({ id }) => queue.enqueue(id)));
+    const open = new Set(
+      states.flatMap((state) => (state === undefined || isFinal(state) ? [] : [state.id])),
+    );
+    await records.forget(ids.filter((id) => !open.has(id)));
   }
 
   private async queueDelivery(id: RequestId): Promise<void> {

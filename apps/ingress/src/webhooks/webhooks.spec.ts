@@ -1,7 +1,8 @@
-import type { Job, RequestId } from "@expert-router/contracts";
+import { newRequestId, type Job, type RequestId } from "@expert-router/contracts";
 import { attemptsAtOnce, type DeliveryOutcome, type SendResult } from "@expert-router/webhooks";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startIngress, type IngressFixture } from "../testing/ingress-fixture.js";
+import { WebhookDesk } from "./webhook-desk.js";
 
 const secret = `whsec_${Buffer.from("a secret of thirty-two characters").toString("base64")}`;
 const webhook = { url: "https://example.com/hooks?token=tell-nobody", secret };
@@ -43,6 +44,19 @@ describe("the end of a job with a webhook", () => {
     for (const id of [unheard, open, "req_01ARZ3NDEKTSV4RRFFQ69G5FAV" as const]) webhooks.pending.add(id);
     await expect.poll(() => webhooks.queued).toEqual([heard, unheard]);
     await expect.poll(() => [...webhooks.pending]).toEqual([open]);
+  });
+
+  it("is found in one sweep, however many nobody heard of", async () => {
+    const { webhooks } = ingress.ports;
+    await ingress.app.get(WebhookDesk).stop();
+    const open = (await submit(webhook)).json<Job>().id as RequestId;
+    const gone = Array.from({ length: 999 }, () => newRequestId());
+    for (const id of [open, ...gone]) webhooks.pending.add(id);
+    const last = await ended();
+    webhooks.pending.add(last);
+    await ingress.app.get(WebhookDesk).sweep(Date.now());
+    expect(webhooks.queued).toEqual([last]);
+    expect([...webhooks.pending]).toEqual([open]);
   });
 
   it("is sent with the job as it is shown, and noted", async () => {
