@@ -45,6 +45,10 @@ describe("expert-router batch", () => {
     expect(log).toContain("30 of 30 answered");
     expect(customIds(output)).toEqual(Array.from({ length: 30 }, (_, i) => `row-${i}`));
     expect(existsSync(`${output}.run`)).toBe(false);
+    const again = await run("batch", "run", input, "-o", output);
+    expect(again.code).toBe(2);
+    expect(again.log).toContain("table.jsonl is there already");
+    expect(customIds(output)).toHaveLength(30);
   });
 
   it("tells the lines that failed, and leaves them beside the answers", async () => {
@@ -91,6 +95,7 @@ describe("expert-router batch", () => {
       ids.push(/batch_\w+/.exec(child.log)![0]);
       child.kill(signal);
       expect(await child.exited()).toBe(signal === "SIGINT" ? 130 : null);
+      if (signal === "SIGINT") expect(child.log).toContain("The batch goes on at the ingress");
     }
     const { code, log } = await run(...args);
     expect(code, log).toBe(0);
@@ -103,6 +108,12 @@ describe("expert-router batch", () => {
     expect(JSON.parse(shown)).toMatchObject({ status: "completed", request_counts: { completed: 20 } });
     const { log: downloaded } = await run("batch", "download", ids[0]!, "--errors");
     expect(downloaded).toBe("");
+    const { output_file_id: fileId } = JSON.parse(shown) as { output_file_id: string };
+    await fetch(`${system.url}/v1/files/${fileId}`, { method: "DELETE" });
+    const gone = await run("batch", "download", ids[0]!, "-o", join(folder, "gone.jsonl"));
+    expect(gone.code).toBe(1);
+    expect(gone.log).toContain("file_not_found");
+    expect(existsSync(join(folder, "gone.jsonl"))).toBe(false);
   });
 });
 

@@ -39,10 +39,14 @@ function withoutQuery(url: string): string {
 /** What Standard Webhooks recommends. */
 const secretBytes = { least: 24, most: 64 } as const;
 
-/** Whether `secret` is a signing secret of Standard Webhooks: `whsec_` and 24 to 64 bytes in base64. */
+/**
+ * Whether `secret` is a signing secret of Standard Webhooks: `whsec_` and 24 to 64 bytes in padded base64. What decoders read in
+ * different ways, such as a length that is cut off, is none: the receiver's library might sign with other bytes than we do.
+ */
 export function isWebhookSecret(secret: string): boolean {
-  const encoded = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret)?.[1];
+  const encoded = /^whsec_([A-Za-z0-9+/]{1,88}={0,2})$/.exec(secret)?.[1];
   if (encoded === undefined) return false;
-  const { length } = Buffer.from(encoded, "base64");
-  return length >= secretBytes.least && length <= secretBytes.most;
+  const bytes = Buffer.from(encoded, "base64");
+  if (bytes.toString("base64") !== encoded) return false;
+  return bytes.length >= secretBytes.least && bytes.length <= secretBytes.most;
 }

@@ -1,4 +1,4 @@
-import type { LookupAddress } from "node:dns";
+import type { LookupAddress, LookupOptions } from "node:dns";
 import { describe, expect, it } from "vitest";
 import { isPublicAddress, literalAddress, publicLookup } from "./public-address.js";
 
@@ -37,23 +37,37 @@ describe("literalAddress", () => {
   ])("of %s is %s", (url, address) => expect(literalAddress(new URL(url))).toBe(address));
 });
 
-function resolved(addresses: string[], all: boolean): Promise<string | LookupAddress[] | undefined> {
-  const lookup = publicLookup((_host, _options, done) =>
-    done(
-      null,
-      addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })),
-    ),
+function resolved(
+  addresses: string[],
+  options: LookupOptions,
+  host = "example.com",
+): Promise<string | LookupAddress[] | undefined> {
+  const lookup = publicLookup(async () =>
+    addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })),
   );
   return new Promise((resolve) =>
-    lookup("host", { all }, (error, found) => resolve(error === null ? found : undefined)),
+    lookup(host, options, (error, found) => resolve(error === null ? found : undefined)),
   );
 }
 
 describe("publicLookup", () => {
   it("answers what is public only, so that nothing else can be connected to", async () => {
-    expect(await resolved(["10.0.0.1", "8.8.8.8", "::1"], true)).toEqual([{ address: "8.8.8.8", family: 4 }]);
-    expect(await resolved(["10.0.0.1", "8.8.8.8"], false)).toBe("8.8.8.8");
-    expect(await resolved(["169.254.169.254"], true)).toBeUndefined();
-    expect(await resolved([], false)).toBeUndefined();
+    const all = { all: true } as const;
+    expect(await resolved(["10.0.0.1", "8.8.8.8", "::1"], all)).toEqual([{ address: "8.8.8.8", family: 4 }]);
+    expect(await resolved(["10.0.0.1", "8.8.8.8"], {})).toBe("8.8.8.8");
+    expect(await resolved(["169.254.169.254"], all)).toBeUndefined();
+    expect(await resolved([], {})).toBeUndefined();
+  });
+
+  it("knows no names of the own network", async () => {
+    expect(await resolved(["8.8.8.8"], {}, "localhost")).toBeUndefined();
+    expect(await resolved(["8.8.8.8"], {}, "redis.")).toBeUndefined();
+  });
+
+  it("answers the family that is asked for", async () => {
+    const both = ["8.8.8.8", "2606:4700:4700::1111"];
+    expect(await resolved(both, { family: 6 })).toBe("2606:4700:4700::1111");
+    expect(await resolved(both, { family: "IPv4" })).toBe("8.8.8.8");
+    expect(await resolved(["8.8.8.8"], { family: 6 })).toBeUndefined();
   });
 });

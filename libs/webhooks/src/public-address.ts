@@ -1,7 +1,8 @@
 import type { LookupAddress, LookupOptions } from "node:dns";
-import { lookup as systemLookup } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
+import { callbackify } from "node:util";
 import ipaddr from "ipaddr.js";
+import { dnsResolve, type Resolve } from "./host-addresses.js";
 
 /** The address is one that webhooks are not sent to; nothing was sent. */
 export class AddressRefused extends Error {
@@ -26,27 +27,36 @@ export function literalAddress(url: URL): string | undefined {
   return isIP(host) === 0 ? undefined : host;
 }
 
-type Resolve = (
-  host: string,
-  options: LookupOptions & { all: true },
-  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void;
-
-/**
- * A lookup that answers public addresses only. The connection is made to what it answers, so a name that is resolved anew
- * cannot lead elsewhere.
- */
-export function publicLookup(resolve: Resolve = systemLookup): LookupFunction {
+/** A lookup for connections that answers what `resolve` finds. */
+export function lookupBy(resolve: Resolve): LookupFunction {
+  const find = callbackify(resolve);
   return (host, options, done) => {
-    resolve(host, { ...options, all: true }, (error, addresses) => {
+    find(host, (error: NodeJS.ErrnoException | null, found: readonly LookupAddress[]) => {
       if (error !== null) return done(error, "", 0);
-      const allowed = addresses.filter(({ address }) => isPublicAddress(address));
-      const [first] = allowed;
+      const addresses = found.filter(({ family }) => fits(family, options));
+      const [first] = addresses;
       if (first === undefined)
-        return done(new AddressRefused("the host has no public address") as NodeJS.ErrnoException, "", 0);
+        return done(Object.assign(new Error("the host has no such address"), { code: "ENODATA" }), "", 0);
       // Node asks for all of them to try IPv6 and IPv4 side by side.
-      if (options.all === true) return done(null, allowed);
+      if (options.all === true) return done(null, addresses);
       return done(null, first.address, first.family);
     });
   };
+}
+
+function fits(family: number, { family: asked = 0 }: LookupOptions): boolean {
+  return asked === 0 || `IPv${family}` === `IPv${String(asked).replace("IPv", "")}`;
+}
+
+/**
+ * A lookup that answers public addresses only. The connection is made to what it answers, so a name that is resolved anew
+ * cannot lead elsewhere. A name without a dot, as `localhost`, is not public.
+ */
+export function publicLookup(resolve: Resolve = dnsResolve()): LookupFunction {
+  return lookupBy(async (host) => {
+    const isLocal = !host.replace(/\.$/, "").includes(".");
+    const allowed = isLocal ? [] : (await resolve(host)).filter(({ address }) => isPublicAddress(address));
+    if (allowed.length === 0) throw new AddressRefused("the host has no public address");
+    return allowed;
+  });
 }

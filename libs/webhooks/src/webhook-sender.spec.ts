@@ -85,6 +85,16 @@ describe("a webhook", () => {
     expect(Date.now() - startedAtMs).toBeLessThan(2_000);
   });
 
+  it("is broken off when it is told to, which is no failure of the receiver", async () => {
+    const url = await receiver(() => undefined);
+    sender = new WebhookSender({ ...local, timeoutMs: 60_000 });
+    const ending = new AbortController();
+    const sent = sender.send({ ...message, url, signal: ending.signal });
+    await expect.poll(() => received.length).toBe(1);
+    ending.abort();
+    expect((await sent).outcome).toBe("interrupted");
+  });
+
   it("tells that nobody listens", async () => {
     const url = await receiver(() => undefined);
     server.close();

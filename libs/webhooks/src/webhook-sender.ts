@@ -1,5 +1,7 @@
 import { Agent, request } from "undici";
-import { AddressRefused, isPublicAddress, literalAddress, publicLookup } from "./public-address.js";
+import { attemptsAtOnce } from "./attempts-under-way.js";
+import { systemResolve } from "./host-addresses.js";
+import { AddressRefused, isPublicAddress, literalAddress, lookupBy, publicLookup } from "./public-address.js";
 import { signedHeaders } from "./signature.js";
 
 /** Settings of a {@link WebhookSender}. */
@@ -18,14 +20,17 @@ export interface WebhookMessage {
   readonly secret: string;
   readonly id: string;
   readonly payload: string;
+  /** Breaks it off. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * What became of one attempt. `delivered`: any 2xx. `gone`: the receiver wants no more (410). `refused`: it may not be sent
- * there. `failed`: to be tried again. No message holds what the receiver wrote.
+ * there. `failed`: to be tried again. `interrupted`: we broke it off, so it says nothing about the receiver. No message holds
+ * what the receiver wrote.
  */
 export interface SendResult {
-  readonly outcome: "delivered" | "gone" | "refused" | "failed";
+  readonly outcome: "delivered" | "gone" | "refused" | "failed" | "interrupted";
   readonly status?: number | undefined;
   readonly error?: string | undefined;
   readonly durationMs: number;
@@ -33,25 +38,23 @@ export interface SendResult {
 
 /** Bytes of an answer that are read, so that its connection can be used again; a longer one costs the connection. */
 const maxAnswerBytes = 16_384;
-const connectionsPerReceiver = 8;
 
 /** Sends webhooks: signed, to public addresses, without following redirects. */
 export class WebhookSender {
   private readonly agent: Agent;
-  private readonly closing = new AbortController();
 
   constructor(private readonly options: SenderOptions) {
     this.agent = new Agent({
-      connections: connectionsPerReceiver,
+      connections: attemptsAtOnce.atReceiver,
       connect: {
         timeout: options.timeoutMs,
-        ...(!options.allowPrivate && { lookup: publicLookup() }),
+        lookup: options.allowPrivate ? lookupBy(systemResolve()) : publicLookup(),
       },
       maxResponseSize: maxAnswerBytes,
     });
   }
 
-  async send({ url, secret, id, payload }: WebhookMessage): Promise<SendResult> {
+  async send({ url, secret, id, payload, signal: interruption }: WebhookMessage): Promise<SendResult> {
     const startedAtMs = Date.now();
     const result = (rest: Omit<SendResult, "durationMs">): SendResult => ({
       ...rest,
@@ -59,7 +62,8 @@ export class WebhookSender {
     });
     const refusal = this.refusalOf(new URL(url));
     if (refusal !== undefined) return result({ outcome: "refused", error: refusal });
-    const signal = AbortSignal.any([AbortSignal.timeout(this.options.timeoutMs), this.closing.signal]);
+    const signals = [AbortSignal.timeout(this.options.timeoutMs), ...(interruption ? [interruption] : [])];
+    const signal = AbortSignal.any(signals);
     try {
       const { statusCode, body } = await request(url, {
         method: "POST",
@@ -77,14 +81,14 @@ export class WebhookSender {
       if (statusCode >= 200 && statusCode < 300) return result({ outcome: "delivered", status: statusCode });
       return result({ outcome: statusCode === 410 ? "gone" : "failed", status: statusCode });
     } catch (error) {
+      if (interruption?.aborted === true) return result({ outcome: "interrupted" });
       if (isRefusal(error)) return result({ outcome: "refused", error: "the host has no public address" });
       return result({ outcome: "failed", error: reasonOf(error, this.options.timeoutMs) });
     }
   }
 
-  /** Breaks off what is under way; it fails, and is tried again by somebody else. */
+  /** Closes its connections; what is under way fails. */
   async close(): Promise<void> {
-    this.closing.abort(new Error("this process is ending"));
     await this.agent.destroy();
   }
 

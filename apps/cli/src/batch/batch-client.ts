@@ -1,5 +1,6 @@
 import { openAsBlob } from "node:fs";
 import { basename } from "node:path";
+import { Readable } from "node:stream";
 import type { Batch, BatchList, BatchSubmission, FileObject } from "@expert-router/contracts";
 import { askIngress, readIngress, type IngressAddress } from "../submit/ingress-client.js";
 
@@ -36,13 +37,18 @@ export function listBatches(ingress: IngressAddress, limit: number, after?: stri
   return askIngress(ingress, `/v1/batches?${query.toString()}`);
 }
 
-/** The lines of a batch that are there already. */
-export function readOutput(
+/** The lines of a batch that are there already. @throws RefusedError with status 404 where they were, and are gone. */
+export async function readOutput(
   ingress: IngressAddress,
-  id: string,
+  batch: Batch,
   part: "output" | "errors",
 ): Promise<AsyncIterable<Uint8Array>> {
-  return readIngress(ingress, `/v1/batches/${encodeURIComponent(id)}/output?part=${part}`);
+  if (!hasEnded(batch))
+    return readIngress(ingress, `/v1/batches/${encodeURIComponent(batch.id)}/output?part=${part}`);
+  const file = part === "output" ? batch.output_file_id : batch.error_file_id;
+  if (file === null) return Readable.from([]);
+  // The route of the batch has nothing to say of a file that was deleted or has expired.
+  return readIngress(ingress, `/v1/files/${encodeURIComponent(file)}/content`);
 }
 
 /** Whether nothing can happen to it any more. */

@@ -92,6 +92,14 @@ describe("prepareInput", () => {
     );
   });
 
+  it("takes lines as long as the ingress does", async () => {
+    const { input } = await prepared("long.txt", `${"x".repeat(4 * 1_048_576)}\nBye\n`);
+    expect(input.lines).toBe(2);
+    await expect(prepared("long.txt", `Hello\n${"x".repeat(4 * 1_048_576 + 1)}`)).rejects.toThrow(
+      /long.txt:2: longer than 4 MiB/,
+    );
+  });
+
   it("is the same every time, so that a run is known again", async () => {
     const first = await prepared("same.txt", "Hello\nBye\n");
     const second = await prepared("same.txt", "Hello\nBye\n");

@@ -1,16 +1,19 @@
-import { createReadStream, createWriteStream } from "node:fs";
-import { once } from "node:events";
+import { createReadStream } from "node:fs";
 import { createHash } from "node:crypto";
 import { createGunzip } from "node:zlib";
 import { RouterError } from "@expert-router/classifier";
 import { maxBatchLines, type JobSubmission } from "@expert-router/contracts";
 import { parse } from "csv-parse";
 import { CommandFailure } from "../command-failure.js";
+import { saveOutput } from "./save-output.js";
 import { readLines } from "../commands/line-file.js";
 
 /** What an input file holds: lines of a batch or objects with a prompt; a table; a prompt a line. */
 export const inputFormats = ["jsonl", "csv", "text"] as const;
 export type InputFormat = (typeof inputFormats)[number];
+
+/** Longest line of an input: as long as the ingress takes one. */
+const maxInputLineBytes = 4 * 1_048_576;
 
 /** How prompts become requests. Lines of a batch stay as they are, but for a `model` that is asked for. */
 export interface RequestOptions {
@@ -18,6 +21,7 @@ export interface RequestOptions {
   readonly model?: string | undefined;
   readonly maxTokens?: number | undefined;
   readonly system?: string | undefined;
+  readonly signal?: AbortSignal;
 }
 
 /** What was written for the ingress. */
@@ -37,7 +41,7 @@ export function formatOf(path: string): InputFormat {
 
 /**
  * Writes the requests of `from` to `to`, one a line, as a batch takes them.
- * @throws CommandFailure naming file and line.
+ * @throws CommandFailure naming file and line; an AbortError after `signal`.
  */
 export async function prepareInput(
   from: string,
@@ -45,11 +49,11 @@ export async function prepareInput(
   to: string,
   options: RequestOptions,
 ): Promise<PreparedInput> {
-  const file = createWriteStream(to);
   const hash = createHash("sha256");
   const customIds: string[] = [];
-  try {
+  const lines = async function* (): AsyncGenerator<string> {
     for await (const { place, request } of requests(from, format, options)) {
+      options.signal?.throwIfAborted();
       if (customIds.length === maxBatchLines)
         throw new CommandFailure(`${place}: more than ${maxBatchLines} requests; split the file`, 2);
       const given = request["custom_id"];
@@ -58,14 +62,14 @@ export async function prepareInput(
       customIds.push(typeof customId === "string" ? customId : "");
       const line = `${JSON.stringify({ ...request, custom_id: customId })}\n`;
       hash.update(line);
-      if (!file.write(line)) await once(file, "drain");
+      yield line;
     }
+  };
+  try {
+    await saveOutput(lines(), to);
   } catch (error) {
     if (error instanceof RouterError) throw new CommandFailure(error.message, 2);
     throw error;
-  } finally {
-    file.end();
-    await once(file, "close");
   }
   return { lines: customIds.length, sha256: hash.digest("hex"), customIds };
 }
@@ -80,7 +84,7 @@ async function* requests(path: string, format: InputFormat, options: RequestOpti
     yield* tableRequests(path, options);
     return;
   }
-  for await (const { text, line } of readLines(path, "prompts")) {
+  for await (const { text, line } of readLines(path, "prompts", maxInputLineBytes)) {
     const place = `${path}:${line}`;
     yield {
       place,

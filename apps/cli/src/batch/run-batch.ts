@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { rmSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Batch } from "@expert-router/contracts";
+import { maxFileBytes, type Batch } from "@expert-router/contracts";
 import { CommandFailure } from "../command-failure.js";
-import { RefusedError, UnreachableError, type IngressAddress } from "../submit/ingress-client.js";
+import { mayPass, RefusedError, type IngressAddress } from "../submit/ingress-client.js";
 import { createBatch, hasEnded, listBatches, readBatch, readOutput, uploadFile } from "./batch-client.js";
 import { prepareInput, type InputFormat, type PreparedInput, type RequestOptions } from "./batch-input.js";
+import { assertOutput, assertPlace, errorsPathOf } from "./output-place.js";
+import { patiently, type Patience } from "./patience.js";
 import { readRunState, removeRunState, statePath, writeRunState, type RunState } from "./run-state.js";
 import { orderOutput, saveOutput } from "./save-output.js";
 
@@ -17,6 +19,8 @@ export interface BatchRunOptions extends RequestOptions {
   readonly output: string;
   /** The output in the order of the input. */
   readonly ordered: boolean;
+  /** Whether files that are there may be written over. Those of a run that goes on may be. */
+  readonly overwrite: boolean;
   /** Hears what happens. */
   readonly say: (line: string) => void;
   readonly onProgress: (batch: Batch) => void;
@@ -27,8 +31,6 @@ export interface BatchRunOptions extends RequestOptions {
 /** Key of a batch's metadata by which a run finds its own. */
 const runKey = "expert_router_run";
 const pollMs = 1_000;
-/** Longest time that the ingress may be away. */
-const awayMs = 600_000;
 const batchesLookedThrough = 100;
 
 /** The ended batch, and where the lines are that failed. */
@@ -37,27 +39,37 @@ export interface BatchRunResult {
   readonly errorsPath: string | undefined;
 }
 
-/** Runs a file as a batch, or goes on with the one that the same command began. @throws CommandFailure */
+/**
+ * Runs a file as a batch, or goes on with the one that the same command began.
+ * @throws CommandFailure; an AbortError after `signal`.
+ */
 export async function runBatch(options: BatchRunOptions): Promise<BatchRunResult> {
-  const prepared = `${options.output}.input.jsonl`;
+  const { output } = options;
+  assertPlace(output);
+  const state = readRunState(output);
+  assertOutput(output, options.input, options.overwrite || state !== undefined);
+  const prepared = `${output}.input.jsonl`;
   let input: PreparedInput;
   let batch: Batch;
   try {
     input = await prepareInput(options.input, options.format, prepared, options);
-    batch = (await begunBefore(input, options)) ?? (await begin(input, prepared, options));
+    options.signal.throwIfAborted();
+    batch = (state && (await begunBefore(state, input, options))) ?? (await begin(input, prepared, options));
   } finally {
     rmSync(prepared, { force: true });
   }
   batch = await awaitEnd(batch, options);
   const result = await save(batch, input, options);
-  removeRunState(options.output);
+  removeRunState(output);
   return result;
 }
 
 /** The batch of an earlier run of the same command that was cut off. */
-async function begunBefore(input: PreparedInput, options: BatchRunOptions): Promise<Batch | undefined> {
-  const state = readRunState(options.output);
-  if (state === undefined) return undefined;
+async function begunBefore(
+  state: RunState,
+  input: PreparedInput,
+  options: BatchRunOptions,
+): Promise<Batch | undefined> {
   if (
     state.sha256 !== input.sha256 ||
     state.endpoint !== options.endpoint ||
@@ -70,26 +82,43 @@ async function begunBefore(input: PreparedInput, options: BatchRunOptions): Prom
   }
   const batch =
     state.batch_id === undefined ? await findRun(state, options) : await readIfThere(state.batch_id, options);
-  if (batch !== undefined) options.say(`goes on with ${batch.id}`);
+  if (batch === undefined) return undefined;
+  if (state.batch_id === undefined) writeRunState(options.output, { ...state, batch_id: batch.id });
+  options.say(`goes on with ${batch.id}`);
   return batch;
 }
 
 async function begin(input: PreparedInput, prepared: string, options: BatchRunOptions): Promise<Batch> {
   const { ingress, endpoint, output } = options;
+  const { size } = statSync(prepared);
+  if (size > maxFileBytes)
+    throw new CommandFailure(
+      `${options.input}: ${megabytes(size)} of requests, more than the ${megabytes(maxFileBytes)} of a batch; split the file`,
+      2,
+    );
+  options.say(`uploads ${input.lines} requests (${megabytes(size)})`);
+  const file = await uploadFile(ingress, prepared);
   const state: RunState = { run: randomUUID(), url: ingress.url, sha256: input.sha256, endpoint };
   // Before the batch: should the answer be lost, the next run looks for it by this.
   writeRunState(output, state);
-  options.say(`uploads ${input.lines} requests (${(statSync(prepared).size / 1_048_576).toFixed(1)} MB)`);
-  const file = await uploadFile(ingress, prepared);
-  const batch = await createBatch(ingress, {
-    input_file_id: file.id,
-    endpoint,
-    completion_window: "24h",
-    metadata: { [runKey]: state.run },
-  });
-  writeRunState(output, { ...state, batch_id: batch.id });
-  options.say(`runs as ${batch.id}`);
-  return batch;
+  try {
+    const batch = await createBatch(ingress, {
+      input_file_id: file.id,
+      endpoint,
+      completion_window: "24h",
+      metadata: { [runKey]: state.run },
+    });
+    writeRunState(output, { ...state, batch_id: batch.id });
+    options.say(`runs as ${batch.id}`);
+    return batch;
+  } catch (error) {
+    if (error instanceof RefusedError && !mayPass(error)) removeRunState(output);
+    throw error;
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1_048_576).toFixed(1)} MB`;
 }
 
 async function findRun({ run }: RunState, { ingress }: BatchRunOptions): Promise<Batch | undefined> {
@@ -101,7 +130,7 @@ async function readIfThere(id: string, { ingress, say }: BatchRunOptions): Promi
   try {
     return await readBatch(ingress, id);
   } catch (error) {
-    if (!(error instanceof RefusedError) || error.status !== 404) throw error;
+    if (!isGone(error)) throw error;
     say(`${id} is gone; begins anew`);
     return undefined;
   }
@@ -109,34 +138,53 @@ async function readIfThere(id: string, { ingress, say }: BatchRunOptions): Promi
 
 async function awaitEnd(begun: Batch, options: BatchRunOptions): Promise<Batch> {
   let batch = begun;
-  let awaySinceMs: number | undefined;
   for (;;) {
     options.onProgress(batch);
     if (hasEnded(batch)) return batch;
     await sleep(options.pollMs ?? pollMs, undefined, { signal: options.signal });
-    try {
-      batch = await readBatch(options.ingress, batch.id);
-      awaySinceMs = undefined;
-    } catch (error) {
-      if (!mayPass(error)) throw error;
-      awaySinceMs ??= Date.now();
-      if (Date.now() - awaySinceMs > awayMs) throw error;
-    }
+    batch = await patiently(patience(options), () => readBatch(options.ingress, batch.id));
   }
 }
 
-/** An ingress that restarts answers nothing for a while, or 503. */
-function mayPass(error: unknown): boolean {
-  return error instanceof UnreachableError || (error instanceof RefusedError && error.status >= 500);
+async function save(batch: Batch, input: PreparedInput, options: BatchRunOptions): Promise<BatchRunResult> {
+  const { output } = options;
+  const errorsPath = errorsPathOf(output);
+  if (batch.status === "failed") return { batch, errorsPath: undefined };
+  await savePart(batch, "output", output, options);
+  if (options.ordered) await orderOutput(output, input.customIds);
+  if (batch.error_file_id === null) {
+    // Of an earlier run: nobody shall take them for this one's.
+    rmSync(errorsPath, { force: true });
+    return { batch, errorsPath: undefined };
+  }
+  await savePart(batch, "errors", errorsPath, options);
+  return { batch, errorsPath };
 }
 
-async function save(batch: Batch, input: PreparedInput, options: BatchRunOptions): Promise<BatchRunResult> {
-  const { ingress, output, ordered } = options;
-  if (batch.status === "failed") return { batch, errorsPath: undefined };
-  await saveOutput(await readOutput(ingress, batch.id, "output"), output);
-  if (ordered) await orderOutput(output, input.customIds);
-  if (batch.error_file_id === null) return { batch, errorsPath: undefined };
-  const errorsPath = `${output.replace(/\.jsonl$/, "")}.errors.jsonl`;
-  await saveOutput(await readOutput(ingress, batch.id, "errors"), errorsPath);
-  return { batch, errorsPath };
+async function savePart(
+  batch: Batch,
+  part: "output" | "errors",
+  path: string,
+  options: BatchRunOptions,
+): Promise<void> {
+  try {
+    await patiently(patience(options), async () =>
+      saveOutput(await readOutput(options.ingress, batch, part), path),
+    );
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    // Asked again, it would be gone again.
+    removeRunState(options.output);
+    throw new CommandFailure(
+      `${batch.id} ${batch.status}, but its ${part} ${part === "output" ? "was" : "were"} deleted or expired; the same command runs the file anew`,
+    );
+  }
+}
+
+function patience({ pollMs: pauseMs = pollMs, signal, say }: BatchRunOptions): Patience {
+  return { pauseMs, signal, say };
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof RefusedError && error.status === 404;
 }

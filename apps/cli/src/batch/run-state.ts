@@ -1,5 +1,7 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { z } from "zod";
+import { CommandFailure } from "../command-failure.js";
+import { notWritten } from "./save-output.js";
 
 /** What a run has come to; beside the output, so that the same command finds it again. */
 const stateSchema = z.strictObject({
@@ -17,19 +19,29 @@ export function statePath(output: string): string {
   return `${output}.run`;
 }
 
-/** Undefined where there is none, or none that can be understood. */
+/** Undefined where there is none. @throws CommandFailure where it cannot be understood: a batch may be running by it. */
 export function readRunState(output: string): RunState | undefined {
+  const path = statePath(output);
+  if (!existsSync(path)) return undefined;
   try {
-    return stateSchema.parse(JSON.parse(readFileSync(statePath(output), "utf8")));
+    return stateSchema.parse(JSON.parse(readFileSync(path, "utf8")));
   } catch {
-    return undefined;
+    throw new CommandFailure(
+      `${path} is no state of a run; remove it to begin anew ('expert-router batch list' shows what runs)`,
+      2,
+    );
   }
 }
 
 export function writeRunState(output: string, state: RunState): void {
   const temporary = `${statePath(output)}.new`;
-  writeFileSync(temporary, `${JSON.stringify(state)}\n`);
-  renameSync(temporary, statePath(output));
+  try {
+    writeFileSync(temporary, `${JSON.stringify(state)}\n`);
+    renameSync(temporary, statePath(output));
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw notWritten(statePath(output), error);
+  }
 }
 
 export function removeRunState(output: string): void {

@@ -6,50 +6,96 @@ import {
   readSync,
   renameSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import { createInterface } from "node:readline";
+import { CommandFailure } from "../command-failure.js";
+import { byteLines } from "../commands/json-lines.js";
 
-/** Writes `body` to `path`, which is there whole or not at all. Answers its bytes. */
-export async function saveOutput(body: AsyncIterable<Uint8Array>, path: string): Promise<number> {
-  const temporary = `${path}.part`;
-  let bytes = 0;
-  const counted = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const piece of body) {
-      bytes += piece.length;
-      yield piece;
+/** Longest line of an output: far above what an answer may have. */
+const maxOutputLineBytes = 256 * 1_048_576;
+
+/**
+ * Writes `body` to `path`, which is there whole or not at all.
+ * @throws CommandFailure where the file cannot be written; what `body` throws.
+ */
+export async function saveOutput(body: AsyncIterable<Uint8Array | string>, path: string): Promise<void> {
+  const temporary = partPath(path);
+  let failure: unknown;
+  const watched = async function* (): AsyncGenerator<Uint8Array | string> {
+    try {
+      yield* body;
+    } catch (error) {
+      failure = error;
+      throw error;
     }
   };
-  await pipeline(counted, createWriteStream(temporary));
-  renameSync(temporary, path);
-  return bytes;
+  try {
+    await pipeline(watched, createWriteStream(temporary));
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw failure ?? notWritten(path, error);
+  }
 }
 
-/** Puts the lines of `path` into the order of `customIds`; memory holds where each line is, not the lines. */
+/**
+ * Puts the lines of `path` into the order of `customIds`, and others behind them; memory holds where each line is, not the lines.
+ * @throws CommandFailure where the file cannot be read or written, or holds no lines of an output; it is then as it was.
+ */
 export async function orderOutput(path: string, customIds: readonly string[]): Promise<void> {
-  const places = new Map<string, { offset: number; length: number }>();
-  let offset = 0;
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
-    const length = Buffer.byteLength(line) + 1;
-    const { custom_id: customId } = JSON.parse(line) as { custom_id: string };
-    places.set(customId, { offset, length });
-    offset += length;
-  }
-  const temporary = `${path}.part`;
-  const [from, to] = [openSync(path, "r"), openSync(temporary, "w")];
+  const temporary = partPath(path);
   try {
-    for (const customId of customIds) {
-      const place = places.get(customId);
+    const places = await placesOf(path);
+    copyLines(path, temporary, [...customIds, ...places.keys()], places);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw new CommandFailure(`${path} cannot be put in order: ${(error as Error).message}`);
+  }
+}
+
+interface Place {
+  readonly offset: number;
+  /** Without the line's end. */
+  readonly length: number;
+}
+
+async function placesOf(path: string): Promise<Map<string, Place>> {
+  const places = new Map<string, Place>();
+  let offset = 0;
+  for await (const line of byteLines(createReadStream(path), maxOutputLineBytes)) {
+    const { custom_id: customId } = JSON.parse(Buffer.from(line).toString()) as { custom_id: string };
+    places.set(customId, { offset, length: line.length });
+    offset += line.length + 1;
+  }
+  return places;
+}
+
+/** Each line once, where it is named first. */
+function copyLines(path: string, target: string, ids: readonly string[], places: Map<string, Place>): void {
+  const from = openSync(path, "r");
+  const to = openSync(target, "w");
+  try {
+    for (const id of ids) {
+      const place = places.get(id);
       if (place === undefined) continue;
-      const line = Buffer.alloc(place.length);
+      places.delete(id);
+      const line = Buffer.alloc(place.length + 1, "\n");
       readSync(from, line, 0, place.length, place.offset);
-      writeSync(to, line);
+      writeFileSync(to, line);
     }
   } finally {
     closeSync(from);
     closeSync(to);
   }
-  renameSync(temporary, path);
-  rmSync(temporary, { force: true });
+}
+
+function partPath(path: string): string {
+  return `${path}.part`;
+}
+
+/** Says which file could not be written, and why. */
+export function notWritten(path: string, error: unknown): CommandFailure {
+  return new CommandFailure(`${path} cannot be written: ${(error as Error).message}`);
 }

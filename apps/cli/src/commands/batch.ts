@@ -1,13 +1,21 @@
-import { createWriteStream } from "node:fs";
-import { pipeline } from "node:stream/promises";
 import { batchEndpoints, type Batch } from "@expert-router/contracts";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { cancelBatch, listBatches, readBatch, readOutput } from "../batch/batch-client.js";
 import { formatOf, inputFormats, type InputFormat } from "../batch/batch-input.js";
 import { BatchProgress } from "../batch/batch-progress.js";
+import { assertPlace } from "../batch/output-place.js";
 import { runBatch } from "../batch/run-batch.js";
+import { readRunState } from "../batch/run-state.js";
+import { saveOutput } from "../batch/save-output.js";
 import { CommandFailure } from "../command-failure.js";
-import { ingressAddress, keyHelp, printJson, urlOption } from "./client-options.js";
+import {
+  ingressAddress,
+  interruptedCode,
+  keyHelp,
+  printBytes,
+  printJson,
+  urlOption,
+} from "./client-options.js";
 
 interface BatchOptions {
   readonly json?: true;
@@ -22,10 +30,8 @@ interface RunOptions extends BatchOptions {
   readonly maxTokens?: number;
   readonly system?: string;
   readonly ordered?: true;
+  readonly overwrite?: true;
 }
-
-/** Exit code of a process that Ctrl-C ended. */
-const interruptedCode = 130;
 
 /** `expert-router batch` */
 export function batchCommand(): Command {
@@ -56,13 +62,14 @@ function runCommand(): Command {
     .option("--max-tokens <n>", "longest answer to a prompt", wholeNumber)
     .option("--system <text>", "system message in front of each prompt")
     .option("--ordered", "answers in the order of the file, not as they come")
+    .option("--overwrite", "write over answers that are there already")
     .option("--json", "print the batch as JSON, once it has ended")
     .addOption(urlOption())
     .addHelpText(
       "after",
       `
-The batch runs at the ingress. Ctrl-C leaves it running; the same command again goes on with it.
-Exit code 1 if a prompt failed, ${interruptedCode} after Ctrl-C.
+The batch runs at the ingress. Ctrl-C leaves it running; the same command again goes on with it, by FILE.run beside the output.
+Exit code 1 if a prompt failed, 2 if nothing can be run, ${interruptedCode} after Ctrl-C.
 
 Examples:
   $ expert-router batch run prompts.jsonl -o answers.jsonl
@@ -79,10 +86,11 @@ async function run(file: string, options: RunOptions): Promise<void> {
   try {
     const { batch, errorsPath } = await runBatch({
       ...options,
-      ingress: ingressAddress(options),
+      ingress: { ...ingressAddress(options), signal: interrupted.signal },
       input: file,
       format: options.format ?? formatOf(file),
       ordered: options.ordered === true,
+      overwrite: options.overwrite === true,
       say: (line) => void process.stderr.write(`${line}\n`),
       onProgress: (now) => progress.update(now),
       signal: interrupted.signal,
@@ -94,13 +102,16 @@ async function run(file: string, options: RunOptions): Promise<void> {
   } catch (error) {
     progress.stop();
     if (!interrupted.signal.aborted) throw error;
-    throw new CommandFailure(
-      "The batch goes on at the ingress; the same command again goes on with it.",
-      interruptedCode,
-    );
+    throw new CommandFailure(interruption(options.output), interruptedCode);
   } finally {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal);
   }
+}
+
+function interruption(output: string): string {
+  return readRunState(output)?.batch_id === undefined
+    ? "Nothing was begun that is known of; the same command again begins, or goes on."
+    : "The batch goes on at the ingress; the same command again goes on with it.";
 }
 
 function assertCompleted(batch: Batch, errorsPath: string | undefined): void {
@@ -158,10 +169,12 @@ function downloadCommand(): Command {
     .option("--errors", "what failed, instead of what was answered")
     .addOption(urlOption())
     .action(async (id: string, options: { output?: string; errors?: true; url?: string }) => {
+      if (options.output !== undefined) assertPlace(options.output);
+      const ingress = ingressAddress(options);
       const part = options.errors === true ? "errors" : "output";
-      const body = await readOutput(ingressAddress(options), id, part);
-      if (options.output !== undefined) return pipeline(body, createWriteStream(options.output));
-      for await (const piece of body) process.stdout.write(piece);
+      const body = await readOutput(ingress, await readBatch(ingress, id), part);
+      if (options.output === undefined) await printBytes(body);
+      else await saveOutput(body, options.output);
     });
 }
 

@@ -22,35 +22,53 @@ export class LineError extends Error {
 /**
  * Lines of a UTF-8 stream, ended by LF or CRLF only; a byte order mark is left out. Newer versions of node:readline
  * also end lines at U+2028 and U+2029, which JSON allows inside a string.
- * @throws LineError if a line has more than {@link maxLineBytes} bytes, as soon as that many were read, or is not UTF-8.
+ * @throws LineError if a line has more than `longest` bytes, as soon as that many were read, or is not UTF-8.
  */
-export async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+export async function* splitLines(
+  chunks: AsyncIterable<Uint8Array>,
+  longest = maxLineBytes,
+): AsyncGenerator<string> {
+  let number = 1;
+  for await (const bytes of byteLines(chunks, longest)) yield decodeLine(bytes, number++);
+}
+
+/**
+ * What stands between the LFs of a stream; what is behind the last one comes if there is something.
+ * @throws LineError if that has more than `longest` bytes, as soon as so many were read.
+ */
+export async function* byteLines(
+  chunks: AsyncIterable<Uint8Array>,
+  longest: number,
+): AsyncGenerator<Uint8Array> {
   let pieces: Uint8Array[] = [];
   let pending = 0;
   let number = 1;
   for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf(lineFeed); end >= 0; end = chunk.indexOf(lineFeed, start)) {
-      assertRoom(pending + end - start, number);
+      assertRoom(pending + end - start, longest, number++);
       pieces.push(chunk.subarray(start, end));
-      yield decodeLine(pieces, number++);
+      yield joined(pieces);
       pieces = [];
       pending = 0;
       start = end + 1;
     }
     pending += chunk.length - start;
-    assertRoom(pending, number);
+    assertRoom(pending, longest, number);
     if (start < chunk.length) pieces.push(chunk.subarray(start));
   }
-  if (pending > 0) yield decodeLine(pieces, number);
+  if (pending > 0) yield joined(pieces);
 }
 
-function assertRoom(bytes: number, line: number): void {
-  if (bytes > maxLineBytes) throw new LineError(line, `longer than ${maxLineBytes / 1_048_576} MiB`);
+function assertRoom(bytes: number, longest: number, line: number): void {
+  if (bytes > longest) throw new LineError(line, `longer than ${longest / 1_048_576} MiB`);
 }
 
-function decodeLine(pieces: readonly Uint8Array[], line: number): string {
-  const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+}
+
+function decodeLine(bytes: Uint8Array, line: number): string {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     return text.endsWith("\r") ? text.slice(0, -1) : text;

@@ -4,7 +4,7 @@ import { open } from "node:fs/promises";
 import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { RouterError } from "@expert-router/classifier";
-import { LineError, splitLines } from "./json-lines.js";
+import { LineError, maxLineBytes, splitLines } from "./json-lines.js";
 
 /** More lines than fit the memory of a training run; beyond, a sample serves as well. */
 const maxLines = 2_000_000;
@@ -18,9 +18,14 @@ export interface TextLine {
 /**
  * Reads the lines of `path` one by one. Blank ones are skipped.
  * @param what its lines are, for messages: "prompts".
+ * @param longest bytes of a line at most.
  * @throws RouterError `training_data_invalid`, naming file and line.
  */
-export async function* readLines(path: string, what: string): AsyncGenerator<TextLine> {
+export async function* readLines(
+  path: string,
+  what: string,
+  longest = maxLineBytes,
+): AsyncGenerator<TextLine> {
   await assertReadable(path);
   let failure: Error | undefined;
   const file = createReadStream(path);
@@ -29,7 +34,7 @@ export async function* readLines(path: string, what: string): AsyncGenerator<Tex
   let line = 0;
   let found = 0;
   try {
-    for await (const text of splitLines(bytes)) {
+    for await (const text of splitLines(bytes, longest)) {
       line++;
       if (text.trim() === "") continue;
       if (++found > maxLines) throw invalid(`${path}:${line}: more than ${maxLines} ${what}`);

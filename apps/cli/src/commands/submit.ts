@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
-import { readClientSettings } from "@expert-router/config";
 import { jobSubmissionSchema, type Job, type JobSubmission } from "@expert-router/contracts";
 import { Command, Option } from "commander";
 import { CommandFailure } from "../command-failure.js";
 import { submitJob, type IngressAddress } from "../submit/ingress-client.js";
 import { watchJob } from "../submit/watch-job.js";
+import { ingressAddress, keyHelp, printJson, urlOption } from "./client-options.js";
 
 interface SubmitOptions {
   readonly file?: string;
@@ -30,11 +30,11 @@ export function submitCommand(): Command {
     .option("--expert <id>", "the expert that shall answer, instead of routing")
     .option("--watch", "print the answer while it comes")
     .option("--json", "print the job as JSON (with --watch, once it has ended)")
-    .option("--url <url>", "the ingress (http://HOST:PORT)")
+    .addOption(urlOption())
     .addHelpText(
       "after",
       `
-The first key of EXPERT_ROUTER_API_KEYS is shown to the ingress.
+${keyHelp}
 
 Examples:
   $ expert-router submit "Why is the sky blue?" --watch
@@ -42,11 +42,10 @@ Examples:
   $ expert-router submit --file body.json --watch`,
     )
     .action(async (prompt: string | undefined, options: SubmitOptions) => {
-      const settings = readClientSettings();
-      const ingress = { ...settings, url: options.url ?? settings.url };
+      const ingress = ingressAddress(options);
       const job = await submitJob(ingress, await submission(prompt, options));
       if (options.watch === true) await watch(ingress, job, options.json === true);
-      else if (options.json === true) print(job);
+      else if (options.json === true) printJson(job);
       else process.stdout.write(`${summary(job)}\n`);
     });
 }
@@ -88,15 +87,11 @@ async function watch(ingress: IngressAddress, { id, expert }: Job, asJson: boole
     onText: (piece) => void (asJson || process.stdout.write(piece)),
     onRestart: () => void process.stderr.write("\n(the answer starts over)\n"),
   });
-  if (asJson) print(job);
+  if (asJson) printJson(job);
   else process.stdout.write("\n");
   if (job.status === "completed") return;
   const reason = job.error === null ? "" : `: ${job.error.code}: ${job.error.message}`;
   throw new CommandFailure(`${id} ${job.status}${reason}`);
-}
-
-function print(job: Job): void {
-  process.stdout.write(`${JSON.stringify(job, undefined, 2)}\n`);
 }
 
 function summary(job: Job): string {

@@ -4,6 +4,8 @@ import { CommandFailure } from "../command-failure.js";
 export interface IngressAddress {
   readonly url: string;
   readonly apiKey?: string | undefined;
+  /** Breaks off what is asked. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** `POST /v1/jobs` @throws CommandFailure with what the ingress said. */
@@ -31,7 +33,15 @@ export async function askIngress<Answer>(
   path: string,
   init: RequestInit = {},
 ): Promise<Answer> {
-  return (await (await accepted(ingress, path, init)).json()) as Answer;
+  const answer = await accepted(ingress, path, init);
+  const text = await wholeText(ingress, answer);
+  try {
+    return JSON.parse(text) as Answer;
+  } catch {
+    throw new CommandFailure(
+      `the server at ${ingress.url} answers no JSON: it is no ingress of Expert Router`,
+    );
+  }
 }
 
 /** A route that answers bytes. @throws CommandFailure with what the ingress said. */
@@ -40,11 +50,40 @@ export async function readIngress(
   path: string,
   init: RequestInit = {},
 ): Promise<AsyncIterable<Uint8Array>> {
-  return (await accepted(ingress, path, init)).body as unknown as AsyncIterable<Uint8Array>;
+  return readBody(ingress, (await accepted(ingress, path, init)).body);
+}
+
+async function wholeText(ingress: IngressAddress, answer: Response): Promise<string> {
+  try {
+    return await answer.text();
+  } catch (error) {
+    throw isAborted(ingress) ? error : cutOff(ingress);
+  }
+}
+
+async function* readBody(ingress: IngressAddress, body: Response["body"]): AsyncGenerator<Uint8Array> {
+  try {
+    yield* (body ?? []) as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw isAborted(ingress) ? error : cutOff(ingress);
+  }
+}
+
+function isAborted({ signal }: IngressAddress): boolean {
+  return signal?.aborted === true;
+}
+
+function cutOff({ url }: IngressAddress): UnreachableError {
+  return new UnreachableError(`the connection to ${url} was cut off`);
 }
 
 /** The ingress cannot be reached at this moment. */
 export class UnreachableError extends CommandFailure {}
+
+/** Whether it may answer if it is asked again: an ingress that restarts answers nothing for a while, or 503. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof UnreachableError || (error instanceof RefusedError && error.status >= 500);
+}
 
 /** The ingress answered with an error; the message begins with its code. */
 export class RefusedError extends CommandFailure {
@@ -58,28 +97,29 @@ export class RefusedError extends CommandFailure {
 
 async function accepted(ingress: IngressAddress, path: string, init: RequestInit): Promise<Response> {
   const answer = await request(ingress, path, init);
-  if (!answer.ok) throw await refusal(answer);
+  if (!answer.ok) throw refusal(answer.status, await wholeText(ingress, answer));
   return answer;
 }
 
-async function request({ url, apiKey }: IngressAddress, path: string, init: RequestInit): Promise<Response> {
+async function request(ingress: IngressAddress, path: string, init: RequestInit): Promise<Response> {
+  const { url, apiKey, signal } = ingress;
   const headers = new Headers(init.headers);
   if (apiKey !== undefined) headers.set("authorization", `Bearer ${apiKey}`);
   try {
-    return await fetch(new URL(path, url), { ...init, headers });
-  } catch {
+    return await fetch(new URL(path, url), { ...init, headers, ...(signal && { signal }) });
+  } catch (error) {
+    if (isAborted(ingress)) throw error;
     throw new UnreachableError(
       `no ingress answers at ${url}; 'expert-router up' starts one, --url names another`,
     );
   }
 }
 
-async function refusal(answer: Response): Promise<CommandFailure> {
-  const text = await answer.text();
+function refusal(status: number, text: string): RefusedError {
   try {
     const { error } = JSON.parse(text) as { error: { code: string; message: string } };
-    return new RefusedError(answer.status, `${error.code}: ${error.message}`);
+    return new RefusedError(status, `${error.code}: ${error.message}`);
   } catch {
-    return new RefusedError(answer.status, `the server answered ${answer.status}: ${text.slice(0, 200)}`);
+    return new RefusedError(status, `the server answered ${status}: ${text.slice(0, 200)}`);
   }
 }

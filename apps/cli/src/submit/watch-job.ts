@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Job } from "@expert-router/contracts";
-import { openJobEvents, UnreachableError, type IngressAddress } from "./ingress-client.js";
+import { mayPass, openJobEvents, UnreachableError, type IngressAddress } from "./ingress-client.js";
 import { serverSentEvents, type ServerSentEvent } from "./server-sent-events.js";
 
 export interface WatchOptions {
@@ -29,9 +29,7 @@ export async function watchJob(options: WatchOptions): Promise<Job> {
         fruitless = 0;
       }
     } catch (error) {
-      // A cut connection is a TypeError of fetch; an answer such as 404 is final.
-      const mayPass = error instanceof UnreachableError || error instanceof TypeError;
-      if (!mayPass || fruitless >= maxFruitlessTries) throw error;
+      if (!mayPass(error) || fruitless >= maxFruitlessTries) throw error;
     }
     if (fruitless >= maxFruitlessTries)
       throw new UnreachableError(`the events of ${options.id} stopped coming`);

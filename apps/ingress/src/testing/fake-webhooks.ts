@@ -6,6 +6,8 @@ import type { WebhookPorts } from "../wiring/ports.js";
 export class FakeWebhooks implements WebhookPorts {
   readonly notes = new Map<RequestId, WebhookDelivery>();
   readonly pending = new Set<RequestId>();
+  /** Of the pending ones, when they are looked at again (Unix time in ms). */
+  readonly looks = new Map<RequestId, number>();
   readonly queued: string[] = [];
   readonly sent: WebhookMessage[] = [];
   /** What the receiver answers next. */
@@ -19,8 +21,9 @@ export class FakeWebhooks implements WebhookPorts {
   readonly records: WebhookPorts["records"] = {
     target: async (id) => this.targets.get(id),
     note: async (id, delivery) => void this.notes.set(id, delivery),
-    due: async () => [...this.pending],
-    lookAgain: async () => undefined,
+    due: async (nowMs, limit) =>
+      [...this.pending].filter((id) => (this.looks.get(id) ?? 0) <= nowMs).slice(0, limit),
+    lookAgain: async (ids, atMs) => ids.forEach((id) => this.looks.set(id, atMs)),
     forget: async (ids) => ids.forEach((id) => this.pending.delete(id)),
   };
 

@@ -1,6 +1,8 @@
-import type { Job, RequestId } from "@expert-router/contracts";
+import { newRequestId, type Job, type RequestId } from "@expert-router/contracts";
+import { attemptsAtOnce, type DeliveryOutcome, type SendResult } from "@expert-router/webhooks";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startIngress, type IngressFixture } from "../testing/ingress-fixture.js";
+import { WebhookDesk } from "./webhook-desk.js";
 
 const secret = `whsec_${Buffer.from("a secret of thirty-two characters").toString("base64")}`;
 const webhook = { url: "https://example.com/hooks?token=tell-nobody", secret };
@@ -17,11 +19,18 @@ afterEach(() => ingress.close());
 
 const submit = (hook: unknown) => ingress.post("/v1/jobs", { ...submission, webhook: hook });
 const show = async (id: string) => (await ingress.get(`/v1/jobs/${id}`)).json<Job>();
-async function ended(): Promise<RequestId> {
-  const id = (await submit(webhook)).json<Job>().id as RequestId;
+async function ended(url = webhook.url): Promise<RequestId> {
+  const id = (await submit({ ...webhook, url })).json<Job>().id as RequestId;
   ingress.ports.logs.append(id, { epoch: 1, seq: 1 }, ["Hello"]);
   ingress.ports.logs.end(id, { status: "completed" });
   return id;
+}
+
+function deliver(
+  id: RequestId,
+  { attempt = 1, isLast = false, signal = new AbortController().signal } = {},
+): Promise<DeliveryOutcome> {
+  return ingress.ports.webhooks.deliver({ id, attempt, isLast, signal });
 }
 
 describe("the end of a job with a webhook", () => {
@@ -37,6 +46,19 @@ describe("the end of a job with a webhook", () => {
     await expect.poll(() => [...webhooks.pending]).toEqual([open]);
   });
 
+  it("is found in one sweep, however many nobody heard of", async () => {
+    const { webhooks } = ingress.ports;
+    await ingress.app.get(WebhookDesk).stop();
+    const open = (await submit(webhook)).json<Job>().id as RequestId;
+    const gone = Array.from({ length: 999 }, () => newRequestId());
+    for (const id of [open, ...gone]) webhooks.pending.add(id);
+    const last = await ended();
+    webhooks.pending.add(last);
+    await ingress.app.get(WebhookDesk).sweep(Date.now());
+    expect(webhooks.queued).toEqual([last]);
+    expect([...webhooks.pending]).toEqual([open]);
+  });
+
   it("is sent with the job as it is shown, and noted", async () => {
     const { webhooks, logs } = ingress.ports;
     const id = await ended();
@@ -46,7 +68,7 @@ describe("the end of a job with a webhook", () => {
       attempts: 0,
       last_attempts: [],
     });
-    expect(await webhooks.deliver({ id, attempt: 1, isLast: false })).toBe("settled");
+    expect(await deliver(id)).toBe("settled");
     const [sent] = webhooks.sent as [(typeof webhooks.sent)[0]];
     expect(sent).toMatchObject({ url: webhook.url, secret, id: id.replace("req_", "evt_") });
     const { webhook: _, ...data } = await show(id);
@@ -57,14 +79,14 @@ describe("the end of a job with a webhook", () => {
     });
     expect(webhooks.notes.get(id)).toMatchObject({ status: "delivered", attempts: 1 });
     logs.states.delete(id);
-    expect(await webhooks.deliver({ id, attempt: 2, isLast: false })).toBe("settled");
+    expect(await deliver(id, { attempt: 2 })).toBe("settled");
     expect(webhooks.sent.length).toBe(1);
   });
 
   it("is not told where Redis has lost it: that waits for the next one", async () => {
     const { webhooks } = ingress.ports;
-    const id = (await submit(webhook)).json<Job>().id;
-    expect(await webhooks.deliver({ id, attempt: 1, isLast: false })).toBe("again");
+    const id = (await submit(webhook)).json<Job>().id as RequestId;
+    expect(await deliver(id)).toBe("later");
     expect(webhooks.sent).toEqual([]);
   });
 
@@ -77,10 +99,65 @@ describe("the end of a job with a webhook", () => {
     const { webhooks } = ingress.ports;
     const id = await ended();
     webhooks.result = { outcome, status: 500, durationMs: 3 };
-    expect(await webhooks.deliver({ id, attempt: 2, isLast })).toBe(then);
+    expect(await deliver(id, { attempt: 2, isLast })).toBe(then);
     expect(webhooks.notes.get(id)).toMatchObject({ status, attempts: 2, tries: [{ status: 500 }] });
     expect(ingress.logLines.join("")).not.toContain("tell-nobody");
     expect(ingress.logLines.join("")).not.toContain(secret);
+  });
+});
+
+describe("an attempt at a webhook", () => {
+  it("waits, uncounted, while its receiver or its tenant has as many under way as they may", async () => {
+    const { webhooks } = ingress.ports;
+    webhooks.sender.send = () => new Promise<SendResult>(() => undefined);
+    const slow = await Promise.all(Array.from({ length: attemptsAtOnce.atReceiver }, () => ended()));
+    const under = slow.map((id) => deliver(id));
+    const [next, elsewhere] = [await ended(), await ended("https://example.com:8443/")];
+    expect(await deliver(next)).toBe("later");
+    expect(webhooks.notes.size).toBe(0);
+    const other = deliver(elsewhere);
+    const pending = await Promise.race([other, ...under, new Promise((resolve) => setImmediate(resolve))]);
+    expect(pending).toBeUndefined();
+    const left = attemptsAtOnce.ofTenant - attemptsAtOnce.atReceiver - 1;
+    for (let i = 0; i < left; i++) void deliver(await ended(`https://host-${i}.example.com/`));
+    expect(await deliver(await ended("https://one-more.example.com/"))).toBe("later");
+  });
+
+  it("gives its place back", async () => {
+    const ids = await Promise.all(Array.from({ length: attemptsAtOnce.atReceiver + 1 }, () => ended()));
+    for (const id of ids) expect(await deliver(id)).toBe("settled");
+  });
+
+  it("that is broken off is none", async () => {
+    const { webhooks } = ingress.ports;
+    const id = await ended();
+    webhooks.result = { outcome: "interrupted", durationMs: 3 };
+    expect(await deliver(id, { isLast: true })).toBe("later");
+    expect(webhooks.notes.size).toBe(0);
+    expect(await ingress.context.metrics.webhookAttempts.get()).toMatchObject({ values: [] });
+  });
+
+  it("that was answered is not repeated because Redis does not take it down", async () => {
+    const { webhooks } = ingress.ports;
+    const id = await ended();
+    let away = true;
+    const { note } = webhooks.records;
+    webhooks.records.note = async (...args) => {
+      if (away) throw new Error("Redis is away");
+      await note(...args);
+    };
+    const ending = new AbortController();
+    const back = deliver(id);
+    await expect.poll(() => webhooks.sent.length).toBe(1);
+    away = false;
+    expect(await back).toBe("settled");
+    expect(webhooks.notes.get(id)).toMatchObject({ status: "delivered" });
+    away = true;
+    const gone = deliver(await ended(), { signal: ending.signal });
+    await expect.poll(() => webhooks.sent.length).toBe(2);
+    ending.abort();
+    expect(await gone).toBe("settled");
+    expect(webhooks.sent.length).toBe(2);
   });
 });
 
