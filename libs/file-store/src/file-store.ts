@@ -17,7 +17,10 @@ export interface FileStore {
   put(key: string, body: ByteStream): Promise<void>;
   /** Stores `body` unless the key is taken; answers whether it was stored. Of several callers at once exactly one gets true. */
   create(key: string, body: Uint8Array): Promise<boolean>;
-  /** The bytes from `offset` on, `length` at most; undefined if there is no such object. Whoever stops early ends the reading. */
+  /**
+   * The bytes from `offset` on, `length` at most, all of one object; undefined if there is none. The reader may take hours. Whoever
+   * stops early ends the reading. It fails where the object is replaced or deleted meanwhile and the store cannot go on with the old one.
+   */
   read(
     key: string,
     range?: { readonly offset?: number; readonly length?: number },

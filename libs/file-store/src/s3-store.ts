@@ -6,6 +6,7 @@ import {
   PutObjectCommand,
   S3Client,
   S3ServiceException,
+  type GetObjectCommandOutput,
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import { Readable } from "node:stream";
@@ -36,6 +37,10 @@ export interface S3Settings {
 /** Of a multi-part upload; at most 10,000 parts. Three parts are in memory at a time. */
 const partBytes = 5 * 1_048_576;
 const partsAtOnce = 2;
+/** Bytes that are asked for at once; each reader holds as many in memory. */
+const rangeBytes = 4 * 1_048_576;
+/** So often the connection may break within one range; it goes on at the byte where it broke. */
+const maxBreaks = 4;
 const requestTimeoutMs = 30_000;
 
 /**
@@ -55,6 +60,8 @@ export class S3Store implements FileStore {
       requestHandler: {
         connectionTimeout: 5_000,
         requestTimeout: requestTimeoutMs,
+        // Without a byte of an answer that has begun.
+        socketTimeout: requestTimeoutMs,
         throwOnRequestTimeout: true,
       },
       // Not every server knows the checksums that newer clients send unasked.
@@ -95,16 +102,16 @@ export class S3Store implements FileStore {
     }
   }
 
+  /** A reader may take hours, so no connection is open while it does something else: ranges are read one by one, each as a whole. */
   async read(
     key: string,
-    { offset = 0, length }: { readonly offset?: number; readonly length?: number } = {},
+    { offset = 0, length = Infinity }: { readonly offset?: number; readonly length?: number } = {},
   ): Promise<ByteStream | undefined> {
     if (length === 0) return (await this.stat(key)) && nothing();
-    const end = length === undefined ? "" : offset + length - 1;
-    const range = offset === 0 && length === undefined ? {} : { Range: `bytes=${offset}-${end}` };
+    const end = offset + length;
+    const place = this.place(key);
     try {
-      const { Body } = await this.client.send(new GetObjectCommand({ ...this.place(key), ...range }));
-      return Body as Readable;
+      return this.rest(place, end, await this.range(place, offset, Math.min(end, offset + rangeBytes)));
     } catch (error) {
       if (isMissing(error)) return undefined;
       // Nothing is behind the end.
@@ -163,6 +170,50 @@ export class S3Store implements FileStore {
     this.client.destroy();
   }
 
+  /** `range` and all that is behind it, up to `end`. */
+  private async *rest(place: ObjectPlace, end: number, range: ObjectRange): ByteStream {
+    for (;;) {
+      // What was handed out is not kept.
+      for (let piece = range.pieces.shift(); piece !== undefined; piece = range.pieces.shift()) yield piece;
+      const { end: at, etag, objectBytes } = range;
+      if (at >= Math.min(end, objectBytes)) return;
+      try {
+        range = await this.range(place, at, Math.min(end, at + rangeBytes), etag);
+      } catch (error) {
+        throw unavailable(error);
+      }
+    }
+  }
+
+  /** The bytes from `at` on, up to `end` or the end of the object, all from one object: that with `etag`, or the one that is there first. */
+  private async range(place: ObjectPlace, at: number, end: number, etag?: string): Promise<ObjectRange> {
+    const pieces: Uint8Array[] = [];
+    for (let breaks = 0; ;) {
+      const answer = await this.client.send(
+        new GetObjectCommand({
+          ...place,
+          Range: `bytes=${at}-${end - 1}`,
+          ...(etag !== undefined && { IfMatch: etag }),
+        }),
+      );
+      etag ??= answer.ETag;
+      const objectBytes = sizeOf(answer, at, end);
+      const last = Math.min(end, objectBytes);
+      let failure: unknown = new RangeError("the server sent less than was asked for");
+      try {
+        for await (const piece of answer.Body as Readable as AsyncIterable<Buffer>) {
+          pieces.push(piece);
+          at += piece.length;
+        }
+      } catch (error) {
+        failure = error;
+      }
+      if (at > last) throw new RangeError("the server sent more than was asked for");
+      if (at === last) return { pieces, end: at, objectBytes, etag };
+      if (++breaks === maxBreaks) throw failure;
+    }
+  }
+
   private async holds(key: string, body: Uint8Array): Promise<boolean> {
     const found = await this.read(key);
     if (found === undefined) return false;
@@ -171,11 +222,38 @@ export class S3Store implements FileStore {
     return Buffer.concat(pieces).equals(body);
   }
 
-  private place(key: string): { Bucket: string; Key: string } {
+  private place(key: string): ObjectPlace {
     assertKey(key);
     const { bucket, prefix = "" } = this.settings;
     return { Bucket: bucket, Key: `${prefix}${key}` };
   }
+}
+
+interface ObjectPlace {
+  readonly Bucket: string;
+  readonly Key: string;
+}
+
+/** A part of an object, and where the next one begins. */
+interface ObjectRange {
+  readonly pieces: Uint8Array[];
+  readonly end: number;
+  readonly objectBytes: number;
+  readonly etag: string | undefined;
+}
+
+/** Bytes of the whole object that an answer is a part of. */
+function sizeOf(
+  { ContentRange, ContentLength = 0, Body }: GetObjectCommandOutput,
+  from: number,
+  end: number,
+): number {
+  const found = /^bytes (\d+)-\d+\/(\d+)$/.exec(ContentRange ?? "");
+  if (found !== null && Number(found[1]) === from) return Number(found[2]);
+  // Some answer with all of it where all of it was asked for.
+  if (ContentRange === undefined && from === 0 && ContentLength <= end) return ContentLength;
+  (Body as Readable).destroy();
+  throw new RangeError("the server does not read ranges");
 }
 
 async function* nothing(): ByteStream {}

@@ -89,7 +89,9 @@ export class BatchArchive {
       const number = Number(name);
       const body = await this.store.read(chunkKey(tenant, id, number), { length: headerReadBytes });
       if (body === undefined) return;
-      yield { number, header: await this.header(tenant, id, number, body) };
+      const header = await this.header(tenant, id, number, body);
+      if (header === undefined) return;
+      yield { number, header };
     }
   }
 
@@ -149,17 +151,19 @@ export class BatchArchive {
     return this.store.list("batches");
   }
 
+  /** Of a chunk; undefined if it is gone since its beginning was read. */
   private async header(
     tenant: string,
     id: BatchId,
     number: number,
     beginning: ByteStream,
-  ): Promise<ChunkHeader> {
+  ): Promise<ChunkHeader | undefined> {
     try {
       return await readChunkHeader(beginning);
     } catch {
       // Longer than usual.
-      return readChunkHeader((await this.store.read(chunkKey(tenant, id, number)))!);
+      const whole = await this.store.read(chunkKey(tenant, id, number));
+      return whole && readChunkHeader(whole);
     }
   }
 }

@@ -1,5 +1,4 @@
 import {
-  batchFileId,
   CodedError,
   isBatchId,
   newBatchId,
@@ -120,17 +119,22 @@ export class BatchDesk {
     }
   }
 
-  /** The lines that are there already, behind `offset` bytes; `complete` if no more will come. */
+  /**
+   * The lines that are there already, behind `offset` bytes; `complete` if no more will come.
+   * @throws CodedError `batch_not_found`, or `file_not_found` where the batch has ended and its file has expired or was deleted.
+   */
   async output(
     tenant: string,
     id: string,
     { part, offset }: BatchOutputQuery,
   ): Promise<{ body: ByteStream; complete: boolean }> {
     const { batch } = await this.stored(tenant, id);
-    const complete = isEnded(batch.status);
-    const fileId = batchFileId(batch.id as BatchId, part);
-    const written = complete ? await this.fileDesk.files.content(tenant, fileId, { offset }) : undefined;
-    return { body: written ?? this.archive.lines(tenant, batch.id as BatchId, part, { offset }), complete };
+    if (!isEnded(batch.status))
+      return { body: this.archive.lines(tenant, batch.id as BatchId, part, { offset }), complete: false };
+    const fileId = part === "output" ? batch.output_file_id : batch.error_file_id;
+    // Without a line of this part there never was a file.
+    if (fileId === null) return { body: noLines(), complete: true };
+    return { body: (await this.fileDesk.content(tenant, fileId, offset)).body, complete: true };
   }
 
   private async stored(tenant: string, id: string): Promise<BatchVersion> {
@@ -158,6 +162,8 @@ export class BatchDesk {
     };
   }
 }
+
+async function* noLines(): ByteStream {}
 
 function newBatch(id: BatchId, submission: BatchSubmission, createdAt: number): Batch {
   return {

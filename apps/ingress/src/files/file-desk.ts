@@ -66,10 +66,10 @@ export class FileDesk {
     return file;
   }
 
-  /** The file and its bytes. @throws CodedError `file_not_found` */
-  async content(tenant: string, id: string): Promise<{ file: FileObject; body: ByteStream }> {
+  /** The file and its bytes from `offset` on. @throws CodedError `file_not_found` */
+  async content(tenant: string, id: string, offset = 0): Promise<{ file: FileObject; body: ByteStream }> {
     const file = await this.read(tenant, id);
-    const body = await this.files.content(tenant, file.id as FileId);
+    const body = await this.files.content(tenant, file.id as FileId, { offset });
     if (body === undefined) throw fileNotFound(id, "id");
     return { file, body };
   }

@@ -1,4 +1,4 @@
-import { isFileId, type BatchId } from "@expert-router/contracts";
+import { isFileId, type BatchId, type FileId } from "@expert-router/contracts";
 import { Inject, Injectable } from "@nestjs/common";
 import { BatchArchive } from "../batches/batch-archive.js";
 import { OpenBatches } from "../batches/open-batches.js";
@@ -11,7 +11,7 @@ import { timeOfUlid } from "./ulid-time.js";
 import { FileDesk } from "./file-desk.js";
 
 const sweepEveryMs = 3_600_000;
-/** An upload or a batch that got no further in this time was cut off. */
+/** Bytes that nobody has published in this time belong to an upload or a batch that was cut off. */
 const unfinishedKeptMs = 2 * 86_400_000;
 /** A batch is known for as long as its files may be. */
 const batchKeptMs = 30 * 86_400_000;
@@ -55,10 +55,15 @@ export class FileSweep {
       // It may have expired while its batch runs.
       if (await this.openBatches.reads(tenant, id)) continue;
       const known = await this.desk.files.find(tenant, id, 0);
-      // Without a word about it, it may be on its way.
-      if (known !== undefined || nowMs - timeOfUlid(id) > unfinishedKeptMs)
+      if (known !== undefined || (await this.isCutOff(tenant, id, nowMs)))
         await this.desk.files.remove(tenant, id);
     }
+  }
+
+  /** Not by its id: the output of a batch has that of the batch, which may be days older. */
+  private async isCutOff(tenant: string, id: FileId, nowMs: number): Promise<boolean> {
+    const storedAtMs = await this.desk.files.contentStoredAtMs(tenant, id);
+    return storedAtMs !== undefined && nowMs - storedAtMs > unfinishedKeptMs;
   }
 
   private async sweepBatches(tenant: string, nowMs: number): Promise<void> {

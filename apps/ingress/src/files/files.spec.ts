@@ -1,4 +1,13 @@
-import { isFileId, newBatchId, newFileId, type FileId, type FileObject } from "@expert-router/contracts";
+import {
+  batchFileId,
+  isFileId,
+  newBatchId,
+  newFileId,
+  requestIdBound,
+  type BatchId,
+  type FileId,
+  type FileObject,
+} from "@expert-router/contracts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startIngress, type IngressFixture } from "../testing/ingress-fixture.js";
 import { FileSweep } from "./file-sweep.js";
@@ -83,6 +92,26 @@ describe("files", () => {
     expect(isFileId(expired) && isFileId(foreign)).toBe(true);
     await sweep.sweep(Date.now() + 3 * day * 1_000);
     expect(await files.ids("default")).toEqual([kept]);
+  });
+
+  it("are not swept while a batch publishes them, however old it is", async () => {
+    const day4 = Date.now() - 4 * day * 1_000;
+    const batchId: BatchId = `batch_${requestIdBound(day4).slice("req_".length)}0123456789ABCDEF`;
+    const output = batchFileId(batchId, "output");
+    expect(Math.abs(timeOfUlid(output) - day4)).toBeLessThan(2);
+    const files = new StoredFiles(ingress.ports.files);
+    await files.putContent(
+      "default",
+      output,
+      (async function* () {
+        yield Buffer.from("{}\n");
+      })(),
+    );
+    const sweep = ingress.app.get(FileSweep);
+    await sweep.sweep(Date.now());
+    expect(await files.ids("default")).toEqual([output]);
+    await sweep.sweep(Date.now() + 3 * day * 1_000);
+    expect(await files.ids("default")).toEqual([]);
   });
 
   it("refuse what no list can be asked", async () => {

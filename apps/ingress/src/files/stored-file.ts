@@ -33,6 +33,11 @@ export class StoredFiles {
     await this.store.put(contentKey(tenant, id), body);
   }
 
+  /** When its bytes were stored, in Unix ms; undefined if there are none. */
+  async contentStoredAtMs(tenant: string, id: FileId): Promise<number | undefined> {
+    return (await this.store.stat(contentKey(tenant, id)))?.modifiedAtMs;
+  }
+
   async publish(tenant: string, file: FileObject): Promise<void> {
     await this.store.put(metaKey(tenant, file.id as FileId), bytesOf(JSON.stringify(file)));
   }

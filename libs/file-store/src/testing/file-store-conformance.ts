@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { readText, type ByteStream, type FileStore } from "../file-store.js";
+import { FileStoreUnavailable, readText, type ByteStream, type FileStore } from "../file-store.js";
 
 /** What every {@link FileStore} does, whatever is behind it. */
 export function fileStoreConformance(openStore: () => FileStore): void {
@@ -28,7 +28,30 @@ export function fileStoreConformance(openStore: () => FileStore): void {
     let bytes = 0;
     for await (const part of (await store.read(key))!) bytes += part.length;
     expect(bytes).toBe(12 * piece.length);
+    const [offset, length] = [piece.length + 1, 9 * piece.length];
+    expect(await text(store, key, { offset, length })).toBe(
+      Buffer.concat(Array.from({ length: 10 }, () => piece)).toString("utf8", 1, 1 + length),
+    );
     expect(await text(store, key, { offset: 11 * piece.length, length: 7 })).toBe("abcdefg");
+  });
+
+  it("reads one object to its end, or fails, when it is replaced meanwhile", async () => {
+    const [store, key] = [openStore(), `${folder()}/replaced`];
+    const pieces = (letter: string) => Array.from({ length: 10 }, () => Buffer.alloc(1_000_000, letter));
+    await store.put(key, stream(pieces("a")));
+    const seen = new Set<number>();
+    let bytes = 0;
+    const read = async (): Promise<void> => {
+      for await (const piece of (await store.read(key))!) {
+        if (bytes === 0) await store.put(key, stream(pieces("b")));
+        for (const byte of piece) seen.add(byte);
+        bytes += piece.length;
+      }
+    };
+    const failure = await read().catch((error: unknown) => error);
+    expect([...seen]).toEqual(["a".charCodeAt(0)]);
+    if (failure === undefined) expect(bytes).toBe(10_000_000);
+    else expect(failure).toBeInstanceOf(FileStoreUnavailable);
   });
 
   it("keeps an empty stream", async () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import S3rver from "@20minutes/s3rver";
 import type { S3Settings } from "../s3-store.js";
 
@@ -28,7 +29,7 @@ export async function startS3(): Promise<TestS3> {
     directory,
     configureBuckets: [{ name: "test", configs: [] }],
   });
-  server.middleware.unshift(conditionalWrites());
+  server.middleware.unshift(conditionalWrites(), conditionalReads());
   listInOnePage(server);
   const { port } = (await server.run()) as AddressInfo;
   return {
@@ -43,7 +44,10 @@ export async function startS3(): Promise<TestS3> {
 interface KoaContext {
   readonly method: string;
   readonly path: string;
+  /** A header of the request. */
   get(header: string): string;
+  /** The answer; `get` gives its headers. */
+  readonly response: { get(header: string): string | undefined };
   status: number;
   type: string;
   body: unknown;
@@ -65,6 +69,23 @@ function conditionalWrites() {
     const turn = last.then(write);
     last = turn.catch(() => undefined);
     await turn;
+  };
+}
+
+/** It also lacks `If-Match` on GET, and invents a byte of an empty object where a range is asked for. */
+function conditionalReads() {
+  return async (ctx: KoaContext, next: () => Promise<void>): Promise<void> => {
+    await next();
+    if (ctx.method !== "GET" || ctx.status >= 300) return;
+    const refuse = (status: number, code: string): void => {
+      (ctx.body as Readable).destroy();
+      ctx.status = status;
+      ctx.type = "application/xml";
+      ctx.body = `<Error><Code>${code}</Code><Message>${code}</Message></Error>`;
+    };
+    const etag = ctx.get("if-match");
+    if (etag !== "" && etag !== ctx.response.get("etag")) refuse(412, "PreconditionFailed");
+    else if (ctx.response.get("content-range")?.endsWith("/0")) refuse(416, "InvalidRange");
   };
 }
 
