@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { waitFor } from "@expert-router/testing";
+import OpenAI, { toFile } from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TestSystem } from "../support/system.js";
 
@@ -146,6 +147,25 @@ describe("an upload", () => {
     });
     expect(chat.status).toBe(415);
     expect(storedFiles()).toEqual([]);
+  });
+
+  it("with a key is one file, also by way of the official client", async () => {
+    const openai = new OpenAI({ baseURL: `${system.url}/v1`, apiKey: "none", maxRetries: 0 });
+    const send = async (content: string) =>
+      openai.files
+        .create(
+          { file: await toFile(Buffer.from(content), "a.jsonl"), purpose: "batch" },
+          { headers: { "Idempotency-Key": "upload-1" } },
+        )
+        .withResponse();
+    const sent = await Promise.all([send("{}\n"), send("{}\n"), send("{}\n")]);
+    const [{ id }] = sent.map(({ data }) => data) as [OpenAI.FileObject];
+    expect(sent.map(({ data }) => data.id)).toEqual([id, id, id]);
+    const replayed = sent.filter(({ response }) => response.headers.get("idempotent-replayed") === "true");
+    expect(replayed).toHaveLength(2);
+    await expect(send("[]\n")).rejects.toMatchObject({ status: 422, code: "idempotency_key_reused" });
+    expect(storedFiles()).toEqual([id]);
+    await openai.files.delete(id);
   });
 
   it("that is cut off leaves nothing", async () => {

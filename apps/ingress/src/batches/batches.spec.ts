@@ -7,6 +7,7 @@ import {
   type BatchId,
   type FileId,
 } from "@expert-router/contracts";
+import { FileStoreUnavailable } from "@expert-router/file-store";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { StoredFiles } from "../files/stored-file.js";
 import { startIngress, type IngressFixture } from "../testing/ingress-fixture.js";
@@ -48,6 +49,26 @@ it("makes one batch of a key, however often it comes, and refuses another body",
   expect(new Set(answers.map((answer) => (answer.json() as Batch).id)).size).toBe(1);
   expect(answers.filter(({ headers }) => headers["idempotent-replayed"] === "true")).toHaveLength(4);
   expect((await create({ ...submission, metadata: { other: "x" } })).statusCode).toBe(422);
+  expect(((await ingress.get("/v1/batches")).json() as { data: Batch[] }).data).toHaveLength(1);
+});
+
+it("makes no second batch of a key when the store takes the first one without saying so", async () => {
+  const id = newFileId();
+  await put(id, "{}\n");
+  const { files } = ingress.ports;
+  const create = files.create.bind(files);
+  files.create = async (name, body) => {
+    await create(name, body);
+    if (name.includes("/versions/")) throw new FileStoreUnavailable("away");
+    return true;
+  };
+  const submission = { input_file_id: id, endpoint: "/v1/chat/completions", completion_window: "24h" };
+  const ask = () => ingress.post("/v1/batches", submission, { "idempotency-key": "k" });
+  expect((await ask()).statusCode).toBe(503);
+  files.create = create;
+  ingress.ports.endLeases();
+  const { statusCode, headers } = await ask();
+  expect([statusCode, headers["idempotent-replayed"]]).toEqual([200, "true"]);
   expect(((await ingress.get("/v1/batches")).json() as { data: Batch[] }).data).toHaveLength(1);
 });
 

@@ -10,10 +10,13 @@ import {
   type FileObject,
 } from "@expert-router/contracts";
 import type { ByteStream } from "@expert-router/file-store";
+import { createHash, type Hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { Inject, Injectable } from "@nestjs/common";
 import { OpenBatches } from "../batches/open-batches.js";
 import { validate } from "../http/request-validation.js";
+import { fingerprintOf } from "../idempotency/idempotency-key.js";
+import { IdempotentWork } from "../idempotency/idempotent-work.js";
 import { INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressPorts } from "../wiring/ports.js";
 import { defaultExpiryS, StoredFiles } from "./stored-file.js";
@@ -21,6 +24,12 @@ import { receiveUpload } from "./upload.js";
 
 /** Files read at once for a page of the list. */
 const readsAtOnce = 16;
+
+/** What an upload came to; `repeated`: it was there already. */
+export interface UploadedFile {
+  readonly file: FileObject;
+  readonly repeated: boolean;
+}
 
 /** Files of all tenants: what clients uploaded, and what batches wrote. */
 @Injectable()
@@ -30,32 +39,41 @@ export class FileDesk {
   constructor(
     @Inject(INGRESS_PORTS) ports: IngressPorts,
     @Inject(OpenBatches) private readonly openBatches: OpenBatches,
+    @Inject(IdempotentWork) private readonly work: IdempotentWork,
   ) {
     this.files = new StoredFiles(ports.files);
   }
 
-  /** Stores what a form holds. @throws CodedError */
-  async upload(tenant: string, request: IncomingMessage): Promise<FileObject> {
+  /**
+   * Stores what a form holds. With an Idempotency-Key (`key`) the same form is one file, however often it comes: what it holds is known
+   * once it has been stored, so a repeat is stored too, and removed again.
+   * @throws CodedError
+   */
+  async upload(tenant: string, request: IncomingMessage, key?: string): Promise<UploadedFile> {
     const id = newFileId();
+    let kept = false;
     try {
-      const form = await receiveUpload(request, (body) => this.files.putContent(tenant, id, body));
-      const createdAt = Math.floor(Date.now() / 1_000);
-      const file: FileObject = {
-        id,
-        object: "file",
-        bytes: form.bytes,
-        created_at: createdAt,
-        expires_at: createdAt + readExpiry(form.fields),
-        filename: form.filename,
-        purpose: readPurpose(form.fields["purpose"]),
-        status: "processed",
-        status_details: null,
-      };
-      await this.files.publish(tenant, file);
-      return file;
-    } catch (error) {
-      await this.files.remove(tenant, id).catch(() => undefined);
-      throw error;
+      const { file, fingerprint } = await this.receive(tenant, id, request);
+      if (key === undefined) {
+        await this.files.publish(tenant, file);
+        kept = true;
+        return { file, repeated: false };
+      }
+      const keyed = { tenant, key, fingerprint, id, ttlMs: defaultExpiryS * 1_000 };
+      const { result, repeated } = await this.work.once<FileObject>(keyed, {
+        find: (known) => this.files.find(tenant, known as FileId, Date.now()),
+        make: async (name) => {
+          // From now on a repeat may go on with it, also when this fails.
+          if (name === id) kept = true;
+          else await this.copyContent(tenant, id, name as FileId);
+          const made = { ...file, id: name };
+          await this.files.publish(tenant, made);
+          return made;
+        },
+      });
+      return { file: result, repeated };
+    } finally {
+      if (!kept) await this.files.remove(tenant, id).catch(() => undefined);
     }
   }
 
@@ -110,6 +128,49 @@ export class FileDesk {
       last_id: data.at(-1)?.id ?? null,
       has_more: found.length > limit,
     };
+  }
+
+  /** Stores the bytes of a form; nobody sees them yet. `fingerprint` tells the form from any other one. */
+  private async receive(
+    tenant: string,
+    id: FileId,
+    request: IncomingMessage,
+  ): Promise<{ file: FileObject; fingerprint: string }> {
+    const hash = createHash("sha256");
+    const form = await receiveUpload(request, (body) =>
+      this.files.putContent(tenant, id, hashed(body, hash)),
+    );
+    const { filename, bytes, fields } = form;
+    const createdAt = Math.floor(Date.now() / 1_000);
+    const file: FileObject = {
+      id,
+      object: "file",
+      bytes,
+      created_at: createdAt,
+      expires_at: createdAt + readExpiry(fields),
+      filename,
+      purpose: readPurpose(fields["purpose"]),
+      status: "processed",
+      status_details: null,
+    };
+    return {
+      file,
+      fingerprint: fingerprintOf("/v1/files", { filename, fields, content: hash.digest("hex") }),
+    };
+  }
+
+  /** For a file whose first sender died before it was published; his bytes, which were the same, may be gone. */
+  private async copyContent(tenant: string, from: FileId, to: FileId): Promise<void> {
+    const body = await this.files.content(tenant, from);
+    if (body === undefined) throw new Error(`the bytes of ${from} are gone`);
+    await this.files.putContent(tenant, to, body);
+  }
+}
+
+async function* hashed(body: ByteStream, hash: Hash): ByteStream {
+  for await (const piece of body) {
+    hash.update(piece);
+    yield piece;
   }
 }
 

@@ -8,6 +8,7 @@ import {
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { validate } from "../http/request-validation.js";
+import { readIdempotencyKey, replayedHeader } from "../idempotency/idempotency-key.js";
 import { FileDesk } from "./file-desk.js";
 import { checkUpload } from "./upload.js";
 
@@ -18,9 +19,18 @@ export class FilesController {
 
   @Post()
   @HttpCode(200)
-  upload(@Req() request: FastifyRequest): Promise<FileObject> {
+  async upload(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<FileObject> {
     checkUpload(request.raw);
-    return this.desk.upload(request.tenant, request.raw);
+    const { file, repeated } = await this.desk.upload(
+      request.tenant,
+      request.raw,
+      readIdempotencyKey(request),
+    );
+    if (repeated) reply.header(replayedHeader, "true");
+    return file;
   }
 
   @Get()

@@ -8,6 +8,8 @@ import {
   type FileId,
   type FileObject,
 } from "@expert-router/contracts";
+import { FileStoreUnavailable } from "@expert-router/file-store";
+import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startIngress, type IngressFixture } from "../testing/ingress-fixture.js";
 import { FileSweep } from "./file-sweep.js";
@@ -119,6 +121,78 @@ describe("files", () => {
       expect((await get(`/v1/files?${query}`)).status, query).toBe(400);
     for (const id of ["file-1", "..%2f..%2fetc", "%00"])
       expect((await get(`/v1/files/${id}`)).status).toBe(404);
+  });
+});
+
+describe("an upload with a key", () => {
+  beforeEach(() => ingress.app.listen(0, "127.0.0.1"));
+  const files = () => new StoredFiles(ingress.ports.files);
+  async function upload(
+    text: string,
+    { key = "k", filename = "a.jsonl", ...fields }: Record<string, string> = {},
+  ): Promise<{ status: number; replayed: boolean; body: FileObject & { error: { code: string } } }> {
+    const form = new FormData();
+    form.set("file", new Blob([text]), filename);
+    for (const [name, value] of Object.entries({ purpose: "batch", ...fields })) form.set(name, value);
+    const { port } = ingress.app.getHttpServer().address() as AddressInfo;
+    const answer = await fetch(`http://127.0.0.1:${port}/v1/files`, {
+      method: "POST",
+      headers: { "idempotency-key": key },
+      body: form,
+    });
+    return {
+      status: answer.status,
+      replayed: answer.headers.get("idempotent-replayed") === "true",
+      body: (await answer.json()) as never,
+    };
+  }
+  const text = "{}\n".repeat(10_000);
+
+  it("is one file, however often it comes, at once and afterwards", async () => {
+    const answers = await Promise.all(Array.from({ length: 5 }, () => upload(text)));
+    answers.push(await upload(text));
+    const { id } = answers[0]!.body;
+    for (const { status, body } of answers) expect([status, body.id]).toEqual([200, id]);
+    expect(answers.filter(({ replayed }) => replayed)).toHaveLength(5);
+    expect(await files().ids("default")).toEqual([id]);
+    expect((await ingress.get(`/v1/files/${id}/content`)).body).toBe(text);
+  });
+
+  it("is refused with another form, and leaves nothing of that", async () => {
+    const { id } = (await upload(text)).body;
+    const week = { "expires_after[anchor]": "created_at", "expires_after[seconds]": "604800" };
+    for (const other of [upload(`${text}{}`), upload(text, { filename: "b.jsonl" }), upload(text, week)])
+      expect(await other).toMatchObject({ status: 422, body: { error: { code: "idempotency_key_reused" } } });
+    expect(await files().ids("default")).toEqual([id]);
+    expect((await upload(text, { key: "é" })).status).toBe(400);
+    expect((await upload(text, { key: "other" })).body.id).not.toBe(id);
+  });
+
+  it("frees its key when it is refused, and makes a new file when that of the key is gone", async () => {
+    expect((await upload(text, { purpose: "none" })).status).toBe(400);
+    const { id } = (await upload(text)).body;
+    await ingress.app.inject({ method: "DELETE", url: `/v1/files/${id}` });
+    const again = await upload(text);
+    expect([again.status, again.replayed, again.body.id === id]).toEqual([200, false, false]);
+    expect(await files().ids("default")).toEqual([again.body.id]);
+  });
+
+  it("is carried on under its id when the store failed or the process died before it was published", async () => {
+    const { files: store } = ingress.ports;
+    const working = store.put.bind(store);
+    store.put = async (name, body) => {
+      if (name.endsWith("/file.json")) throw new FileStoreUnavailable("away");
+      return working(name, body);
+    };
+    expect((await upload(text)).status).toBe(503);
+    store.put = working;
+    const [left] = await files().ids("default");
+    // What the sender left may be gone.
+    await files().remove("default", left!);
+    ingress.ports.endLeases();
+    expect(await upload(text)).toMatchObject({ status: 200, body: { id: left } });
+    expect(await files().ids("default")).toEqual([left]);
+    expect((await ingress.get(`/v1/files/${left}/content`)).body).toBe(text);
   });
 });
 

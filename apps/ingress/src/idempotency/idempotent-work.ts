@@ -94,7 +94,7 @@ export class IdempotentWork {
 
 function isRefusal(error: unknown): boolean {
   const { code } = toCodedError(error);
-  return code !== "redis_unavailable" && code !== "internal_error";
+  return code !== "redis_unavailable" && code !== "file_store_unavailable" && code !== "internal_error";
 }
 
 function reused(): CodedError {

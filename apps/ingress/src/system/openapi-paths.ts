@@ -211,8 +211,9 @@ export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescrip
       summary: "Upload the input of a batch, up to 200 MB.",
       body: ["FileUpload", fileUploadSchema],
       form: true,
+      headers: repeatable,
       answer: file,
-      errors: [400, 413, 415],
+      errors: [400, 409, 413, 415, 422],
     },
     get: {
       ...filing,
