@@ -1,13 +1,5 @@
-import {
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, createReadStream, openSync, readSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { CommandFailure } from "../command-failure.js";
 import { byteLines } from "../commands/json-lines.js";
@@ -21,17 +13,19 @@ const maxOutputLineBytes = 256 * 1_048_576;
  */
 export async function saveOutput(body: AsyncIterable<Uint8Array | string>, path: string): Promise<void> {
   const temporary = partPath(path);
-  let failure: unknown;
+  let failure: Error | undefined;
   const watched = async function* (): AsyncGenerator<Uint8Array | string> {
     try {
       yield* body;
     } catch (error) {
-      failure = error;
+      failure = error as Error;
       throw error;
     }
   };
   try {
-    await pipeline(watched, createWriteStream(temporary));
+    // Opened before anything can fail: a stream that is still opening would make the file behind its removal.
+    const file = await open(temporary, "w");
+    await pipeline(watched, file.createWriteStream());
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });

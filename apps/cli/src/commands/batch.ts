@@ -1,5 +1,5 @@
 import { batchEndpoints, type Batch } from "@expert-router/contracts";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { cancelBatch, listBatches, readBatch, readOutput } from "../batch/batch-client.js";
 import { formatOf, inputFormats, type InputFormat } from "../batch/batch-input.js";
 import { BatchProgress } from "../batch/batch-progress.js";
@@ -16,6 +16,7 @@ import {
   printJson,
   urlOption,
 } from "./client-options.js";
+import { wholeNumber } from "./option-values.js";
 
 interface BatchOptions {
   readonly json?: true;
@@ -183,11 +184,4 @@ function summary(batch: Batch): string {
   const created = new Date(batch.created_at * 1_000).toISOString();
   const counts = `${completed} of ${total} answered${failed > 0 ? `, ${failed} failed` : ""}`;
   return `${batch.id}  ${created}  ${batch.status.padEnd(11)}  ${counts}`;
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1)
-    throw new InvalidArgumentError("expected a whole number from 1.");
-  return number;
 }

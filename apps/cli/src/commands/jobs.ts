@@ -1,7 +1,8 @@
-import { requestStatuses, type Job, type JobList } from "@expert-router/contracts";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { requestStatuses, type Job, type JobList, type JobListQuery } from "@expert-router/contracts";
+import { Command, Option } from "commander";
 import { askIngress } from "../submit/ingress-client.js";
 import { ingressAddress, keyHelp, printJson, urlOption } from "./client-options.js";
+import { addPair, time, wholeNumber } from "./option-values.js";
 
 interface JobOptions {
   readonly json?: true;
@@ -10,9 +11,14 @@ interface JobOptions {
 
 interface ListOptions extends JobOptions {
   readonly limit: number;
+  readonly order?: JobListQuery["order"];
   readonly after?: string;
+  readonly before?: string;
   readonly status?: string;
   readonly expert?: string;
+  readonly metadata?: ReadonlyMap<string, string>;
+  readonly createdAfter?: number;
+  readonly createdBefore?: number;
 }
 
 /** `expert-router jobs` */
@@ -25,23 +31,52 @@ export function jobsCommand(): Command {
 
 function listCommand(): Command {
   return new Command("list")
-    .description("list jobs, newest first")
-    .option("--limit <n>", "jobs at most, 1 to 100", wholeNumber, 20)
-    .option("--after <id>", "those behind this job")
+    .description("list jobs, newest first; filters all have to fit")
     .addOption(new Option("--status <status>", "those in this status").choices(requestStatuses))
     .option("--expert <id>", "those of this expert")
+    .option("--metadata <key=value>", "those with this pair; may be given again", addPair)
+    .option("--created-after <time>", "those of this time or later; Unix seconds or 2026-11-25T19:00Z", time)
+    .option("--created-before <time>", "those earlier than this time", time)
+    .option("--limit <n>", "jobs at most, 1 to 100", wholeNumber, 20)
+    .addOption(new Option("--order <order>", "asc: oldest first").choices(["asc", "desc"]))
+    .addOption(new Option("--after <id>", "the page behind this job").conflicts("before"))
+    .option("--before <id>", "the page that ends right before this job")
     .option("--json", "print them as JSON")
     .addOption(urlOption())
-    .action(async ({ json, url, limit, ...filters }: ListOptions) => {
-      const query = new URLSearchParams({ limit: String(limit), ...filters });
-      const list = await askIngress<JobList>(
-        ingressAddress(url === undefined ? {} : { url }),
-        `/v1/jobs?${query.toString()}`,
-      );
-      if (json === true) return printJson(list);
+    .addHelpText(
+      "after",
+      `
+With filters a page may be shorter than the limit, or empty, although there are more: go on as it says.
+
+Examples:
+  $ expert-router jobs list --status failed --expert code --created-after 2026-11-25
+  $ expert-router jobs list --metadata project=atlas --json`,
+    )
+    .action(async (options: ListOptions) => {
+      const path = `/v1/jobs?${listQuery(options).toString()}`;
+      const list = await askIngress<JobList>(ingressAddress(options), path);
+      if (options.json === true) return printJson(list);
       for (const job of list.data) process.stdout.write(`${line(job)}\n`);
-      if (list.has_more) process.stderr.write(`more: --after ${list.last_id}\n`);
+      if (!list.has_more) return;
+      const end =
+        options.before === undefined
+          ? `--after ${list.last_id}`
+          : `--before ${list.first_id ?? list.last_id}`;
+      process.stderr.write(`more: ${end}\n`);
     });
+}
+
+function listQuery(options: ListOptions): URLSearchParams {
+  const { limit, order, after, before, status, expert, createdAfter, createdBefore } = options;
+  const plain = {
+    ...{ limit, order, after, before, status, expert },
+    created_after: createdAfter,
+    created_before: createdBefore,
+  };
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(plain)) if (value !== undefined) query.set(name, String(value));
+  for (const [key, value] of options.metadata ?? []) query.set(`metadata[${key}]`, value);
+  return query;
 }
 
 function showCommand(): Command {
@@ -72,11 +107,4 @@ function line(job: Job): string {
   const created = new Date(job.created_at * 1_000).toISOString();
   const error = job.error === null ? "" : `  ${job.error.code}`;
   return `${job.id}  ${created}  ${job.status.padEnd(11)}  ${job.expert}${error}`;
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1)
-    throw new InvalidArgumentError("expected a whole number from 1.");
-  return number;
 }

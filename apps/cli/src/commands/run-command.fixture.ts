@@ -2,13 +2,22 @@ import type { Command } from "commander";
 
 /** Runs a command as the shell would; what it wrote to stdout, or the error it ends with. */
 export async function runCommand(command: Command, ...args: string[]): Promise<string> {
-  let output = "";
+  return (await outputOf(command, ...args)).stdout;
+}
+
+/** Runs a command as the shell would; what it wrote, or the error it ends with. */
+export async function outputOf(
+  command: Command,
+  ...args: string[]
+): Promise<{ stdout: string; stderr: string }> {
+  const output = { stdout: "", stderr: "" };
   const { stdout, stderr } = process;
   const before = { stdout: stdout.write.bind(stdout), stderr: stderr.write.bind(stderr) };
-  stdout.write = (text: string | Uint8Array) => ((output += String(text)), true);
-  stderr.write = () => true;
+  stdout.write = (text: string | Uint8Array) => ((output.stdout += String(text)), true);
+  stderr.write = (text: string | Uint8Array) => ((output.stderr += String(text)), true);
   try {
-    await command.exitOverride().parseAsync(args, { from: "user" });
+    for (const part of [command, ...command.commands]) part.exitOverride();
+    await command.parseAsync(args, { from: "user" });
     return output;
   } finally {
     stdout.write = before.stdout;

@@ -141,7 +141,7 @@ describe("an attempt at a webhook", () => {
     const { webhooks } = ingress.ports;
     const id = await ended();
     let away = true;
-    const { note } = webhooks.records;
+    const note = webhooks.records.note.bind(webhooks.records);
     webhooks.records.note = async (...args) => {
       if (away) throw new Error("Redis is away");
       await note(...args);
