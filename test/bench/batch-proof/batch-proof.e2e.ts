@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { isProven } from "./main.js";
-import { proveBatch } from "./prove-batch.js";
+import { brokenBounds } from "./main.js";
+import { proveBatch, type BatchFigures } from "./prove-batch.js";
 
 /** The long form is `npm run batch-proof`. */
 const proof = {
@@ -21,5 +21,34 @@ it("finishes a batch through kill -9 of everything, each line once", { timeout: 
     proof.lines + 2 * proof.kills * proof.experts * proof.concurrency,
   );
   expect(figures.kills).toBeGreaterThan(0);
-  expect(isProven({ ...figures, missing: 1 })).toBe(false);
+});
+
+it("names each bound that is broken", () => {
+  const good: BatchFigures = {
+    ...{
+      lines: 50_000,
+      kills: 0,
+      uploadS: 1,
+      validatedS: 15,
+      runS: 33,
+      linesPerTwoCpuS: 1,
+      cpuMsPerLine: {},
+    },
+    ...{ rssBeforeMb: 170, rssMaxMb: 270, redisMaxMb: 100, engineCalls: 51_000 },
+    ...{ missing: 0, twice: 0, failed: 0, status: "completed" },
+  };
+  expect(brokenBounds(good)).toEqual([]);
+  const breaks: [Partial<BatchFigures>, RegExp][] = [
+    [{ missing: 1 }, /^1 lines are missing/],
+    [{ twice: 2 }, /^2 lines are there twice/],
+    [{ failed: 3 }, /^3 lines failed/],
+    [{ status: "expired" }, /^the batch is expired/],
+    [{ engineCalls: 51_001 }, /engine calls/],
+    [{ validatedS: 15.1 }, /running after/],
+    [{ runS: 33.4 }, /lines a second/],
+    [{ rssMaxMb: 270.1 }, /grew/],
+  ];
+  for (const [change, bound] of breaks)
+    expect(brokenBounds({ ...good, ...change })).toEqual([expect.stringMatching(bound)]);
+  expect(brokenBounds({ ...good, kills: 1, validatedS: 40, runS: 90, rssMaxMb: 500 })).toEqual([]);
 });

@@ -6,7 +6,7 @@ import {
   type RequestId,
   type Terminal,
 } from "@expert-router/contracts";
-import { readText } from "@expert-router/file-store";
+import { FileStoreUnavailable, readText } from "@expert-router/file-store";
 import { waitFor } from "@expert-router/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { StorageAdmission } from "../admission/storage-admission.js";
@@ -116,6 +116,17 @@ function answer(id: RequestId, text: string): void {
   ingress.ports.logs.end(id, end);
 }
 
+function archive(): BatchArchive {
+  return new BatchArchive(ingress.ports.files);
+}
+
+/** Numbers of the chunks that are there. */
+async function chunks(id: BatchId): Promise<number[]> {
+  const numbers: number[] = [];
+  for await (const { number } of archive().chunks(tenant, id)) numbers.push(number);
+  return numbers;
+}
+
 async function read(id: BatchId): Promise<Batch> {
   return (await ingress.get(`/v1/batches/${id}`)).json() as Batch;
 }
@@ -208,6 +219,59 @@ describe("a batch", () => {
     expect(await take(id).ended).toBe(true);
     expect((await ingress.post(`/v1/batches/${id}/cancel`, {})).statusCode).toBe(409);
     expect(waiting("code")).toEqual([]);
+  });
+
+  it("whose time is over ends as expired, with what was answered", async () => {
+    const id = await submit(many(3, "code"));
+    const first = take(id);
+    await waitFor("lines are on their way", () => waiting("code").length === 3);
+    first.run.stop(new Error("killed"));
+    await expect(first.ended).rejects.toThrow("killed");
+    answer(batchRequestId(id, 2), "kept");
+    const { version, ...stored } = (await archive().read(tenant, id))!;
+    await archive().write({ ...stored, batch: { ...stored.batch, expires_at: 1 } }, version);
+    expect(await take(id).ended).toBe(true);
+    const batch = await read(id);
+    expect(batch).toMatchObject({
+      status: "expired",
+      request_counts: { total: 3, completed: 1, failed: 2 },
+    });
+    expect(batch.expired_at).toBeGreaterThan(0);
+    expect(await results(batch)).toEqual({
+      "line-1": "batch_expired",
+      "line-2": "kept",
+      "line-3": "batch_expired",
+    });
+  });
+
+  it.each([1, 2])("runs lines again whose results the store lost: chunk %i", async (lost) => {
+    const id = await submit(many(6, "code"));
+    const { files } = ingress.ports;
+    const put = files.put.bind(files);
+    files.put = () => Promise.reject(new FileStoreUnavailable("away"));
+    const { ended } = take(id);
+    await waitFor("lines are on their way", () => waiting("code").length === 6);
+    for (const first of waiting("code").slice(0, 2)) {
+      answer(first, "before");
+      await ingress.ports.queues.get("code")!.remove(first);
+    }
+    await waitFor("they are written down", async () => (await chunks(id)).length === 1);
+    answerAll("code");
+    await expect(ended).rejects.toThrow("away");
+    expect([(await read(id)).status, await chunks(id)]).toEqual(["finalizing", [1, 2]]);
+    files.put = put;
+    await files.delete(`batches/${tenant}/${id}/chunks/0000000${lost}`);
+    const again = take(id);
+    await waitFor("they wait again", () => waiting("code").length === [2, 4][lost - 1]);
+    answerAll("code");
+    expect(await again.ended).toBe(true);
+    const batch = await read(id);
+    expect(batch).toMatchObject({
+      status: "completed",
+      request_counts: { total: 6, completed: 6, failed: 0 },
+    });
+    expect(Object.keys(await results(batch))).toHaveLength(6);
+    expect(await chunks(id)).toEqual([]);
   });
 
   it("goes on with lines of an expert that is not configured any more", async () => {

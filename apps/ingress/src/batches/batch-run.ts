@@ -93,7 +93,9 @@ export class BatchRun {
         return this.finish("cancelled");
       case "finalizing":
         await this.startWriter(batch);
-        return this.finish(this.stored?.ending ?? "completed");
+        await this.runLost(batch);
+        if (isEnded(this.stored!.batch.status)) return;
+        return this.finish(this.stored!.ending ?? "completed");
       default:
         throw new Error(`a batch that is ${batch.status} was run`);
     }
@@ -138,6 +140,23 @@ export class BatchRun {
     await writer.writeAll();
   }
 
+  /** Runs lines again whose results were written down and are gone: the store lost a chunk. */
+  private async runLost(batch: Batch): Promise<void> {
+    if (this.isComplete) return;
+    const { tenant, id } = this.batch;
+    const newest = await this.parts.archive.read(tenant, id);
+    // Somebody else has made the files, and removes what they were made of.
+    if (newest?.version !== this.stored!.version) throw new BatchTaken();
+    if (this.stored!.ending === "expired") this.unrunCode = "batch_expired";
+    await this.runLines(batch);
+  }
+
+  /** Every line has a result. */
+  private get isComplete(): boolean {
+    const { completed, failed, total } = this.progress!.counts;
+    return completed + failed === total;
+  }
+
   private async lookForEnd(nowMs: number): Promise<void> {
     if (this.unrunCode !== undefined || this.stored?.batch.status !== "in_progress") return;
     const { expires_at: expiresAt } = this.stored.batch;
@@ -171,8 +190,7 @@ export class BatchRun {
     const stored = this.stored!;
     const { counts, usage } = this.progress!;
     const chunks = this.writer!.chunkCount;
-    // Less than all: somebody else has made the files, and removes what they were made of.
-    if (counts.completed + counts.failed !== counts.total) throw new BatchTaken();
+    if (!this.isComplete) throw new Error("lines of the batch have no result");
     const files = await writeBatchFiles(this.parts, stored, { id: this.batch.id, chunks }, Date.now());
     await this.to(status, { ...files, usage, request_counts: counts });
   }

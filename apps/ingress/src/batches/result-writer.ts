@@ -23,6 +23,8 @@ const shareOfAge = 1 / 60;
 export interface WrittenResults {
   readonly done: DoneLines;
   readonly chunks: number;
+  /** Number of the newest one: more than `chunks` where the store lost one. */
+  readonly lastChunk: number;
   readonly completed: number;
   readonly failed: number;
   readonly usage: BatchUsage;
@@ -38,6 +40,7 @@ export class ResultWriter {
   private oldestAtMs = 0;
   private writing: Promise<void> | undefined;
   private chunks: number;
+  private lastChunk: number;
   private counts: { completed: number; failed: number };
   private usage: BatchUsage;
 
@@ -48,6 +51,7 @@ export class ResultWriter {
     private readonly written: WrittenResults,
   ) {
     this.chunks = written.chunks;
+    this.lastChunk = written.lastChunk;
     this.counts = { completed: written.completed, failed: written.failed };
     this.usage = written.usage;
   }
@@ -108,7 +112,8 @@ export class ResultWriter {
     if (count === 0) return;
     const some = this.waiting.slice(0, count);
     const chunk = encodeChunk(some.map(({ result }) => result));
-    await this.archive.addChunk(this.at.tenant, this.at.id, this.chunks + 1, chunk);
+    await this.archive.addChunk(this.at.tenant, this.at.id, this.lastChunk + 1, chunk);
+    this.lastChunk += 1;
     this.chunks += 1;
     this.waiting = this.waiting.slice(count);
     this.waitingBytes -= bytes;
@@ -126,13 +131,14 @@ export async function readWritten(
   id: BatchId,
   done: DoneLines,
 ): Promise<WrittenResults> {
-  let [chunks, completed, failed, usage] = [0, 0, 0, noUsage];
+  let [chunks, lastChunk, completed, failed, usage] = [0, 0, 0, 0, noUsage];
   for await (const { number, header } of archive.chunks(tenant, id)) {
     done.addChunk(header);
-    chunks = number;
+    chunks += 1;
+    lastChunk = number;
     completed += header.completed;
     failed += header.failed;
     usage = joinUsage(usage, header.usage);
   }
-  return { done, chunks, completed, failed, usage };
+  return { done, chunks, lastChunk, completed, failed, usage };
 }

@@ -61,7 +61,7 @@ export class FakeLogs implements RequestStore, TokenFollower {
 
   async forget(ids: readonly RequestId[]): Promise<void> {
     this.check();
-    for (const id of ids) this.states.delete(id);
+    for (const id of ids) for (const kept of [this.states, this.entries, this.terminals]) kept.delete(id);
   }
 
   async read(id: RequestId): Promise<RequestState | undefined> {
