@@ -59,6 +59,34 @@ describe("prepareInput", () => {
     await expect(prepared("prompts.csv", 'prompt\n"Hello\n')).rejects.toThrow(/prompts.csv: .*[Qq]uote/);
   });
 
+  it("refuses tables that hold no prompts, other text than UTF-8, or a quote without an end", async () => {
+    await expect(prepared("head.csv", "id,prompt\n")).rejects.toThrow(/head.csv: holds no prompts/);
+    const latin = Buffer.from("prompt\ncaf\u00e9\n", "latin1");
+    await expect(prepared("latin.csv", latin)).rejects.toThrow(/latin.csv: is not UTF-8 text/);
+    await expect(prepared("latin.csv.gz", gzipSync(latin))).rejects.toThrow(/is not UTF-8 text/);
+    const open = `prompt\nHi\n"${"x\n".repeat(4 * 1_048_576)}`;
+    await expect(prepared("open.csv", open)).rejects.toThrow(/open.csv: .*Max Record Size/);
+    await expect(prepared("cut.csv.gz", gzipSync("prompt\nHi\n").subarray(0, 20))).rejects.toThrow(
+      /cut.csv.gz/,
+    );
+    expect((await prepared("wide.csv", "prompt\n\u{1F600}é\n")).requests).toEqual([
+      chat("line-1", "\u{1F600}é"),
+    ]);
+  });
+
+  it("takes numbers as ids, and a line of a batch without a body that could take the model", async () => {
+    const { input } = await prepared(
+      "ids.jsonl",
+      '{"prompt":"a","id":7}\n{"prompt":"b","custom_id":0}\n{"prompt":"c","id":null}',
+    );
+    expect(input.customIds).toEqual(["7", "0", "line-3"]);
+    await expect(prepared("ids.jsonl", '{"prompt":"a","id":["x"]}')).rejects.toThrow(
+      /ids.jsonl:1: expected a string/,
+    );
+    const line = { custom_id: "a", method: "POST", url: endpoint, body: "Hello" };
+    expect((await prepared("text.jsonl", JSON.stringify(line), { model: "code" })).requests).toEqual([line]);
+  });
+
   it("takes a prompt a line, packed or not, and a system message", async () => {
     const { requests } = await prepared("prompts.txt.gz", gzipSync("Hello\nBye\n"), {
       endpoint: "/v1/completions",

@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { createHash } from "node:crypto";
+import { pipeline, Transform, type TransformCallback } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { RouterError } from "@expert-router/classifier";
 import { maxBatchLines, type JobSubmission } from "@expert-router/contracts";
@@ -96,9 +97,12 @@ async function* requests(path: string, format: InputFormat, options: RequestOpti
 
 async function* tableRequests(path: string, options: RequestOptions): AsyncGenerator<Placed> {
   const file = createReadStream(path);
-  const bytes = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
-  const rows = bytes.pipe(parse({ columns: true, bom: true, info: true, skip_empty_lines: true }));
-  for (const source of [file, bytes]) source.on("error", (error: Error) => rows.destroy(error));
+  const bytes = path.endsWith(".gz") ? [file, createGunzip()] : [file];
+  // A quote that is never closed makes one record of all that follows.
+  const limits = { max_record_size: maxInputLineBytes };
+  const table = parse({ columns: true, bom: true, info: true, skip_empty_lines: true, ...limits });
+  const rows = pipeline([...bytes, new Utf8Check(), table], () => undefined) as typeof table;
+  let found = 0;
   try {
     for await (const { record, info } of rows as AsyncIterable<{
       record: Record<string, string>;
@@ -109,11 +113,36 @@ async function* tableRequests(path: string, options: RequestOptions): AsyncGener
       if (prompt === undefined)
         throw new CommandFailure(`${place}: there is no column 'prompt' or 'text'`, 2);
       if (prompt.trim() === "") throw new CommandFailure(`${place}: the prompt is empty`, 2);
+      found += 1;
       yield { place, request: promptRequest(prompt, record["custom_id"] ?? record["id"], options) };
     }
+    if (found === 0) throw new CommandFailure(`${path}: holds no prompts`, 2);
   } catch (error) {
     if (error instanceof CommandFailure) throw error;
     throw new CommandFailure(`${path}: ${(error as Error).message}`, 2);
+  }
+}
+
+/** Passes bytes on as long as they are UTF-8; what is not would become other characters without a word. */
+class Utf8Check extends Transform {
+  private readonly decoder = new TextDecoder("utf-8", { fatal: true });
+
+  override _transform(piece: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.decode(done, piece);
+  }
+
+  override _flush(done: TransformCallback): void {
+    this.decode(done);
+  }
+
+  private decode(done: TransformCallback, piece?: Buffer): void {
+    try {
+      this.decoder.decode(piece, { stream: piece !== undefined });
+    } catch {
+      done(new Error("is not UTF-8 text"));
+      return;
+    }
+    done(undefined, piece);
   }
 }
 
@@ -128,14 +157,19 @@ function jsonRequest(text: string, place: string, options: RequestOptions): Reco
     throw new CommandFailure(`${place}: expected a JSON object`, 2);
   const fields = value as Record<string, unknown>;
   if (fields["body"] !== undefined) {
-    const body = fields["body"] as Record<string, unknown>;
-    return options.model === undefined ? fields : { ...fields, body: { ...body, model: options.model } };
+    const { body } = fields;
+    const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
+    // Whatever else stands there, the ingress says what is wrong with it.
+    if (options.model === undefined || !isObject) return fields;
+    return { ...fields, body: { ...body, model: options.model } };
   }
   const prompt = fields["prompt"] ?? fields["text"];
   if (typeof prompt !== "string" || prompt.trim() === "")
     throw new CommandFailure(`${place}: expected a line of a batch, or a field 'prompt' or 'text'`, 2);
   const id = fields["custom_id"] ?? fields["id"];
-  return promptRequest(prompt, typeof id === "string" ? id : undefined, options);
+  if (id !== undefined && id !== null && typeof id !== "string" && typeof id !== "number")
+    throw new CommandFailure(`${place}: expected a string or a number as the id`, 2);
+  return promptRequest(prompt, id?.toString(), options);
 }
 
 function promptRequest(
