@@ -32,6 +32,8 @@ export interface PreparedInput {
   readonly sha256: string;
   /** In the order of the input. */
   readonly customIds: readonly string[];
+  /** The line of the input that each one stands on, or ends on, from 1. */
+  readonly places: readonly number[];
 }
 
 /** Told by the name. */
@@ -52,15 +54,20 @@ export async function prepareInput(
 ): Promise<PreparedInput> {
   const hash = createHash("sha256");
   const customIds: string[] = [];
+  const places: number[] = [];
   const lines = async function* (): AsyncGenerator<string> {
-    for await (const { place, request } of requests(from, format, options)) {
+    for await (const { line: inputLine, request } of requests(from, format, options)) {
       options.signal?.throwIfAborted();
       if (customIds.length === maxBatchLines)
-        throw new CommandFailure(`${place}: more than ${maxBatchLines} requests; split the file`, 2);
+        throw new CommandFailure(
+          `${from}:${inputLine}: more than ${maxBatchLines} requests; split the file`,
+          2,
+        );
       const given = request["custom_id"];
       // Whatever else stands there, the ingress says what is wrong with it.
       const customId = given ?? `line-${customIds.length + 1}`;
       customIds.push(typeof customId === "string" ? customId : "");
+      places.push(inputLine);
       const line = `${JSON.stringify({ ...request, custom_id: customId })}\n`;
       hash.update(line);
       yield line;
@@ -72,11 +79,12 @@ export async function prepareInput(
     if (error instanceof RouterError) throw new CommandFailure(error.message, 2);
     throw error;
   }
-  return { lines: customIds.length, sha256: hash.digest("hex"), customIds };
+  return { lines: customIds.length, sha256: hash.digest("hex"), customIds, places };
 }
 
 interface Placed {
-  readonly place: string;
+  /** Of the input. */
+  readonly line: number;
   readonly request: Record<string, unknown>;
 }
 
@@ -88,7 +96,7 @@ async function* requests(path: string, format: InputFormat, options: RequestOpti
   for await (const { text, line } of readLines(path, "prompts", maxInputLineBytes)) {
     const place = `${path}:${line}`;
     yield {
-      place,
+      line,
       request:
         format === "text" ? promptRequest(text, undefined, options) : jsonRequest(text, place, options),
     };
@@ -114,7 +122,10 @@ async function* tableRequests(path: string, options: RequestOptions): AsyncGener
         throw new CommandFailure(`${place}: there is no column 'prompt' or 'text'`, 2);
       if (prompt.trim() === "") throw new CommandFailure(`${place}: the prompt is empty`, 2);
       found += 1;
-      yield { place, request: promptRequest(prompt, record["custom_id"] ?? record["id"], options) };
+      yield {
+        line: info.lines,
+        request: promptRequest(prompt, record["custom_id"] ?? record["id"], options),
+      };
     }
     if (found === 0) throw new CommandFailure(`${path}: holds no prompts`, 2);
   } catch (error) {

@@ -62,10 +62,19 @@ export class FakeIngress {
     const [, , kind, id] = path.split("/");
     if (route === "POST /v1/files") json({ id: "file-input" });
     else if (made !== undefined) json(made);
-    else if (kind === "batches" && id === undefined) json({ data: this.batches });
+    else if (kind === "batches" && id === undefined) json(this.page(request.url!));
     else if (kind === "batches" && this.find(id)) json(this.find(id));
     else if (kind === "files" && this.files.has(id!)) response.end(this.files.get(id!));
     else refuse(response, 404, "not_found");
+  }
+
+  /** The newest first. */
+  private page(url: string): object {
+    const query = new URL(url, this.url).searchParams;
+    const all = this.batches.toReversed();
+    const from = all.findIndex(({ id }) => id === query.get("after")) + 1;
+    const data = all.slice(from, from + Number(query.get("limit")));
+    return { data, last_id: data.at(-1)?.id ?? null, has_more: from + data.length < all.length };
   }
 
   private find(id: string | undefined): Batch | undefined {

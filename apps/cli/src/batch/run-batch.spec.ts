@@ -144,8 +144,13 @@ describe("runBatch: interrupted", () => {
   it("finds the batch again whose creation was not answered", async () => {
     await interruptAt("POST /v1/batches");
     expect(readRunState(output)).toMatchObject({ run: ingress.batches[0]!.metadata!["expert_router_run"] });
-    await runToEnd();
-    expect(ingress.batches).toHaveLength(1);
+    const [own] = ingress.batches;
+    ingress.batches.push(
+      ...Array.from({ length: 250 }, (_, i) => ({ ...own!, id: `other_${i}`, metadata: null })),
+    );
+    await run({ onProgress: () => Object.assign(own!, { status: "expired" }) });
+    expect(said).toContain("goes on with batch_1");
+    expect(ingress.batches).toHaveLength(251);
   });
 
   it("runs nothing under a state of other input", async () => {
@@ -194,6 +199,16 @@ describe("runBatch: an ingress with trouble", () => {
     ingress.interfere = (_, response) => (response.end("<html>"), true);
     await expect(runToEnd()).rejects.toThrow("it is no ingress of Expert Router");
   });
+});
+
+it("names lines of the input when the ingress finds faults in what was made of it", async () => {
+  const table = 'prompt\n\n"Hello\nyou"\nBye\n';
+  writeFileSync(input, table);
+  const errors = [2, null].map((line) => ({ code: "c", line, message: "m", param: null }));
+  const fail = () =>
+    Object.assign(ingress.batches[0]!, { status: "failed", errors: { object: "list", data: errors } });
+  const { batch } = await run({ format: "csv", onProgress: fail });
+  expect(batch.errors!.data.map(({ line }) => line)).toEqual([5, null]);
 });
 
 it("puts answers in order, and errors beside them", async () => {

@@ -31,7 +31,7 @@ export interface BatchRunOptions extends RequestOptions {
 /** Key of a batch's metadata by which a run finds its own. */
 const runKey = "expert_router_run";
 const pollMs = 1_000;
-const batchesLookedThrough = 100;
+const batchesOfPage = 100;
 
 /** The ended batch, and where the lines are that failed. */
 export interface BatchRunResult {
@@ -122,8 +122,13 @@ function megabytes(bytes: number): string {
 }
 
 async function findRun({ run }: RunState, { ingress }: BatchRunOptions): Promise<Batch | undefined> {
-  const { data } = await listBatches(ingress, batchesLookedThrough);
-  return data.find((batch) => batch.metadata?.[runKey] === run);
+  let after: string | undefined;
+  for (;;) {
+    const page = await listBatches(ingress, batchesOfPage, after);
+    const found = page.data.find((batch) => batch.metadata?.[runKey] === run);
+    if (found !== undefined || !page.has_more) return found;
+    after = page.last_id ?? undefined;
+  }
 }
 
 async function readIfThere(id: string, { ingress, say }: BatchRunOptions): Promise<Batch | undefined> {
@@ -149,7 +154,7 @@ async function awaitEnd(begun: Batch, options: BatchRunOptions): Promise<Batch> 
 async function save(batch: Batch, input: PreparedInput, options: BatchRunOptions): Promise<BatchRunResult> {
   const { output } = options;
   const errorsPath = errorsPathOf(output);
-  if (batch.status === "failed") return { batch, errorsPath: undefined };
+  if (batch.status === "failed") return { batch: withLinesOf(input, batch), errorsPath: undefined };
   await savePart(batch, "output", output, options);
   if (options.ordered) await orderOutput(output, input.customIds);
   if (batch.error_file_id === null) {
@@ -159,6 +164,16 @@ async function save(batch: Batch, input: PreparedInput, options: BatchRunOptions
   }
   await savePart(batch, "errors", errorsPath, options);
   return { batch, errorsPath };
+}
+
+/** The ingress counts the lines of what was sent, which has no blank ones and no head. */
+function withLinesOf({ places }: PreparedInput, batch: Batch): Batch {
+  if (batch.errors === null) return batch;
+  const data = batch.errors.data.map((error) => ({
+    ...error,
+    line: error.line === null ? null : (places[error.line - 1] ?? error.line),
+  }));
+  return { ...batch, errors: { ...batch.errors, data } };
 }
 
 async function savePart(
