@@ -20,11 +20,34 @@ def post(path: str, body: dict) -> str:
         return json.load(answer)["id"]
 
 
-def id_of(path: str) -> str | None:
+def upload() -> str:
+    """A file of three lines."""
+    body = {"model": "auto", "messages": MESSAGES, "max_tokens": 5}
+    lines = [
+        json.dumps({"custom_id": str(n), "method": "POST", "url": "/v1/chat/completions", "body": body})
+        for n in range(3)
+    ]
+    parts = [
+        'content-disposition: form-data; name="purpose"\r\n\r\nbatch',
+        'content-disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n' + "\n".join(lines),
+    ]
+    form = "".join(f"--fuzz\r\n{part}\r\n" for part in parts) + "--fuzz--\r\n"
+    headers = {"content-type": "multipart/form-data; boundary=fuzz"}
+    request = urllib.request.Request(URL + "/v1/files", form.encode(), headers)
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)["id"]
+
+
+def id_of(path: str) -> str:
     if path not in created:
         if path == "jobs":
             body = {"model": "auto", "messages": MESSAGES, "max_tokens": 5}
             created[path] = post("/v1/jobs", {"endpoint": "/v1/chat/completions", "body": body})
+        elif path == "files":
+            created[path] = upload()
+        elif path == "batches":
+            batch = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
+            created[path] = post("/v1/batches", {**batch, "input_file_id": upload()})
         else:
             body = {"model": "auto", "input": "Hello", "background": True, "max_output_tokens": 5}
             created[path] = post("/v1/responses", body)
@@ -43,12 +66,17 @@ def routed(value: object) -> object:
 def map_body(context, body):
     if isinstance(body, dict) and isinstance(body.get("body"), dict):
         return {**body, "body": routed(body["body"])}
+    if isinstance(body, dict) and "input_file_id" in body and random.random() < 0.5:
+        return {**body, "input_file_id": id_of("files"), "endpoint": "/v1/chat/completions"}
     return routed(body)
 
 
 @schemathesis.hook
 def map_path_parameters(context, path_parameters):
     parts = [*context.operation.path.split("/"), "", ""]
-    if path_parameters and parts[2] in ("jobs", "responses") and random.random() < 0.5:
-        return {**path_parameters, "id": id_of(parts[2])}
+    if path_parameters and parts[2] in ("jobs", "responses", "files", "batches") and random.random() < 0.5:
+        found = {**path_parameters, "id": id_of(parts[2])}
+        if context.operation.method.upper() == "DELETE":
+            del created[parts[2]]
+        return found
     return path_parameters
