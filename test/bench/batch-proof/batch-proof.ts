@@ -5,6 +5,8 @@ export interface BatchProof {
   readonly experts: number;
   readonly concurrency: number;
   readonly maxTokens: number;
+  /** Time of an engine for one token; the faster, the fewer lines are on their way when a kill comes. */
+  readonly tokenMs: number;
   /** Prompts, one a line; repeated where they are too few. */
   readonly file: string;
   /** Folder for CPU profiles of all processes. */

@@ -8,10 +8,10 @@ const maxValidatedS = 15;
 const minLinesPerS = 1_500;
 const maxGrowthMb = 100;
 
-const help = `npm run batch-proof -- [--lines 50000] [--kills 0] [--experts 2] [--concurrency 64] [--max-tokens 4] [--file PROMPTS.jsonl.gz] [--json FILE]
-  Runs a batch through Redis, an ingress, and a worker and a simulated engine without latency for each expert. --kills: so many
-  times all of them get kill -9, Redis and engines too. Exit code 1, with the bounds that are broken, if a line is missing, is there
-  twice, failed, or more than ${maxCallsPerLine} engine calls a line were made; without kills also if it is not running after ${maxValidatedS} s, does less
+const help = `npm run batch-proof -- [--lines 50000] [--kills 0] [--experts 2] [--concurrency 64] [--max-tokens 4] [--token-ms 0] [--file PROMPTS.jsonl.gz] [--json FILE]
+  Runs a batch through Redis, an ingress, and a worker and a simulated engine for each expert, which takes --token-ms for each
+  token. --kills: so many times all of them get kill -9, Redis and engines too. Exit code 1, with the bounds that are broken, if a line is
+  missing, is there twice, failed, more than ${maxCallsPerLine} engine calls a line were made, or a kill found the batch at its end; without kills also if it is not running after ${maxValidatedS} s, does less
   than ${minLinesPerS} lines a second, or the ingress grows by more than ${maxGrowthMb} MB.
 `;
 
@@ -21,6 +21,7 @@ const options = {
   experts: { type: "string", default: "2" },
   concurrency: { type: "string", default: "64" },
   "max-tokens": { type: "string", default: "4" },
+  "token-ms": { type: "string", default: "0" },
   file: { type: "string", default: "../shared/data/prompts-train.jsonl.gz" },
   profile: { type: "string" },
   json: { type: "string" },
@@ -42,6 +43,7 @@ export async function main(args: readonly string[]): Promise<number> {
       experts: Number(values.experts),
       concurrency: Number(values.concurrency),
       maxTokens: Number(values["max-tokens"]),
+      tokenMs: Number(values["token-ms"]),
       file: values.file,
       profile: values.profile,
     },
@@ -65,6 +67,7 @@ export function brokenBounds(figures: BatchFigures): string[] {
     [`${figures.missing} lines are missing`, figures.missing === 0],
     [`${figures.twice} lines are there twice`, figures.twice === 0],
     [`${figures.failed} lines failed`, figures.failed === 0],
+    [`killed ${kills} times instead of ${figures.killsAsked}`, kills === figures.killsAsked],
     [`more than ${maxCallsPerLine} engine calls a line`, engineCalls <= maxCallsPerLine * lines],
     [`validated and running after more than ${maxValidatedS} s`, kills > 0 || validatedS <= maxValidatedS],
     [`less than ${minLinesPerS} lines a second`, kills > 0 || lines / runS >= minLinesPerS],

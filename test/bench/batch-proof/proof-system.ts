@@ -28,7 +28,7 @@ export class ProofSystem {
     private readonly profiled: boolean,
   ) {}
 
-  static async start({ experts, concurrency, profile }: BatchProof): Promise<ProofSystem> {
+  static async start({ experts, concurrency, tokenMs, profile }: BatchProof): Promise<ProofSystem> {
     const named = Object.fromEntries(
       domains.slice(0, experts).map((labels, i) => [labels[0] ?? `e${i}`, labels]),
     );
@@ -36,8 +36,8 @@ export class ProofSystem {
     const { general = [], ...others } = named;
     const system = await TestSystem.start({
       experts: { ...others, general },
-      timeToFirstTokenMs: 0,
-      interTokenLatencyMs: 0,
+      timeToFirstTokenMs: tokenMs,
+      interTokenLatencyMs: tokenMs,
       engine: { concurrency },
       ...(profile !== undefined && {
         env: { NODE_OPTIONS: `--import=${profiler}`, CPU_PROFILE_DIR: profile },

@@ -8,6 +8,8 @@ import { ProofSystem } from "./proof-system.js";
 export interface BatchFigures {
   readonly lines: number;
   readonly kills: number;
+  /** Those that were asked for: a batch that ends before them proves nothing. */
+  readonly killsAsked: number;
   readonly uploadS: number;
   readonly validatedS: number;
   readonly runS: number;
@@ -85,6 +87,7 @@ export async function proveBatch(proof: BatchProof, say: (line: string) => void)
     return {
       lines: proof.lines,
       kills,
+      killsAsked: proof.kills,
       uploadS: (createdAt - startedAt) / 1_000,
       validatedS: ((runningAt ?? endedAt) - createdAt) / 1_000,
       runS: (endedAt - (runningAt ?? createdAt)) / 1_000,
