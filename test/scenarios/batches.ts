@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { arrivalTimes, Chance } from "./chance.js";
-import { openLoop } from "./open-loop.js";
+import type { Ask } from "./client.js";
+import { EngineWatch } from "./engine-watch.js";
+import { openLoop, submitAll } from "./open-loop.js";
 import { secondsOf, tokensWithin } from "./request-records.js";
-import { expert, ScenarioSystem, spanOf, tokensPerS } from "./scenario-system.js";
+import { expert, numberedAsks, ScenarioSystem, spanOf, tokensPerS } from "./scenario-system.js";
 import { atLeast, atMost, told, type Scenario } from "./scenario.js";
 import { mean, median, spread } from "./statistics.js";
 import { keys, keysEnv, weighted } from "./tenants.js";
@@ -17,10 +19,13 @@ const weights = { a: 3, b: 1 } as const;
 const rounds = 2;
 const roundS = 40;
 const settleS = 15;
+const saturatedS = 15;
 
 interface Round {
   readonly ttftP95Ms: number;
   readonly interactivePerS: number;
+  /** Mean number of requests that the engine generates. */
+  readonly busy: number;
   readonly failed: number;
   readonly late: number;
 }
@@ -39,6 +44,7 @@ export const batches: Scenario = {
       config: { scheduling: { tenants: [weighted(keys.a, weights.a), weighted(keys.b, weights.b)] } },
     });
     const { url } = system.system;
+    const watch = new EngineWatch(system, system.system.engine(expert).url);
     const answer = (): number => chance.between(...answerTokens);
 
     const startBatch = async (key: string): Promise<string> => {
@@ -66,6 +72,23 @@ export const batches: Scenario = {
         key,
       );
       return { answers: usage?.output_tokens ?? 0, all: usage?.total_tokens ?? 0 };
+    };
+    /** Tokens a second of the engine as it is, with every sequence busy. */
+    const measureCapacity = async (): Promise<number> => {
+      const asks = numberedAsks(
+        Math.ceil((nominal / meanAnswer) * (saturatedS + 2 * settleS)) + pace.sequences,
+        (): Omit<Ask, "prompt" | "model"> => ({
+          kind: "job",
+          maxTokens: answer(),
+          priority: "interactive",
+          key: keys.a,
+        }),
+      );
+      const saturating = await submitAll(system.client, asks);
+      await sleep(settleS * 1_000);
+      const span = await spanOf(saturatedS * 1_000);
+      await system.clear(saturating);
+      return tokensWithin(await system.records(saturating), span) / secondsOf(span);
     };
     const measure = async (whileRunning: () => Promise<void>): Promise<Round> => {
       const arrivals = arrivalTimes(
@@ -95,12 +118,15 @@ export const batches: Scenario = {
       return {
         ttftP95Ms: spread(ttft).p95,
         interactivePerS: tokensWithin(await system.records(outcomes), span) / secondsOf(span),
+        busy: mean(watch.within(span.fromMs, span.toMs).map((look) => look.running)),
         failed: outcomes.filter(({ error }) => error !== undefined).length,
         late,
       };
     };
 
     try {
+      say(`the engine saturated by interactive jobs, ${saturatedS} s …`);
+      const capacity = await measureCapacity();
       const alone: Round[] = [];
       const beside: (Round & { perS: { a: number; b: number }; all: { a: number; b: number } })[] = [];
       for (let round = 1; round <= rounds; round++) {
@@ -128,10 +154,11 @@ export const batches: Scenario = {
         );
         await sleep(settleS * 1_000);
       }
+      await watch.stop();
       const ttftAlone = median(alone.map(({ ttftP95Ms }) => ttftP95Ms));
       const ttftBeside = median(beside.map(({ ttftP95Ms }) => ttftP95Ms));
       const left = beside.map(
-        ({ perS, interactivePerS }) => ((perS.a + perS.b) / (nominal - interactivePerS)) * 100,
+        ({ perS, interactivePerS }) => ((perS.a + perS.b) / (capacity - interactivePerS)) * 100,
       );
       const ratio = mean(beside.map(({ all }) => all.a)) / mean(beside.map(({ all }) => all.b));
       const rest = [...alone, ...beside];
@@ -145,10 +172,13 @@ export const batches: Scenario = {
           seconds_each: roundS,
         },
         figures: [
+          told("tokens of the saturated engine", capacity, "/s"),
+          told("  as the engine's pace has it", nominal, "/s"),
+          told("requests that the engine generates, with batches", mean(beside.map(({ busy }) => busy))),
           told("tokens of interactive, with batches", mean(beside.map((each) => each.interactivePerS)), "/s"),
           told("tokens of A's batch", mean(beside.map(({ perS }) => perS.a)), "/s"),
           told("tokens of B's batch", mean(beside.map(({ perS }) => perS.b)), "/s"),
-          atLeast("  of what interactive leaves of the engine's pace", mean(left), 85, "%"),
+          atLeast("  of what interactive leaves", mean(left), 85, "%"),
           told("A : B in tokens", ratio, ": 1"),
           atMost("  off 3:1 by", Math.abs(ratio / (weights.a / weights.b) - 1) * 100, 5, "%"),
           told("TTFT of interactive alone, p95", ttftAlone, "ms"),
