@@ -62,6 +62,10 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   private loop: Promise<void> | undefined;
   private lockTimer: NodeJS.Timeout | undefined;
   private roomWaiter: (() => void) | undefined;
+  /** Times that room was made. */
+  private growths = 0;
+  /** Asleep beside batch work that waits for more room than there is: no bell rings when there is more. */
+  private sleepsBesideHeld = false;
   private readonly idleWaiters: (() => void)[] = [];
 
   constructor(private readonly options: ConsumerOptions) {
@@ -103,7 +107,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
 
   resize(concurrency: number): void {
     this.concurrency = concurrency;
-    this.roomWaiter?.();
+    this.roomGrew();
   }
 
   async stopPulling(): Promise<void> {
@@ -137,9 +141,13 @@ export class BullmqExpertConsumer implements ExpertConsumer {
       }
       try {
         const wanted = Math.min(this.room, maxTaken);
-        const { jobs, lookAgainMs } = await this.take(wanted, work);
+        const { growths } = this;
+        const { jobs, lookAgainMs, held } = await this.take(wanted, work);
         if (jobs.length === wanted || !this.pulling) continue;
+        if (held && this.growths !== growths) continue;
+        this.sleepsBesideHeld = held;
         const tookMarker = await this.bell.sleep(lookAgainMs);
+        this.sleepsBesideHeld = false;
         // The room may have gone meanwhile.
         if (tookMarker && (!this.pulling || this.room <= 0)) await this.bell.passOn();
       } catch (error) {
@@ -206,9 +214,17 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     } finally {
       this.jobs.delete(running);
       this.ended({ id, token, cost });
-      this.roomWaiter?.();
+      this.roomGrew();
       if (this.jobs.size === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
     }
+  }
+
+  private roomGrew(): void {
+    this.growths += 1;
+    this.roomWaiter?.();
+    if (!this.sleepsBesideHeld) return;
+    this.sleepsBesideHeld = false;
+    this.bell.wake().catch(() => undefined); // It wakes by itself soon.
   }
 
   /** Told with the next call, or soon if there is none. */

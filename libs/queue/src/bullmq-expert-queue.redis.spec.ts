@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { BullmqExpertConsumer } from "./bullmq-expert-consumer.js";
 import { BullmqExpertQueue } from "./bullmq-expert-queue.js";
 import type { JobOutcome, TakenJob } from "./expert-queue.js";
+import { plainPolicy, type SchedulingPolicy } from "./scheduling-policy.js";
 import { queueServers } from "./testing/queue-servers.js";
 
 let server: { readonly url: string; stop(): Promise<void> };
@@ -34,13 +35,14 @@ afterEach(async () => {
 
 async function consume(
   work: (job: TakenJob) => Promise<JobOutcome>,
-  options: { workerId?: string; concurrency?: number } = {},
+  options: { workerId?: string; concurrency?: number; policy?: SchedulingPolicy } = {},
 ): Promise<BullmqExpertConsumer> {
   const consumer = new BullmqExpertConsumer({
     expert,
     redis,
     workerId: options.workerId ?? "wrk_a",
     concurrency: options.concurrency ?? 10,
+    policy: options.policy ?? plainPolicy,
     onError: () => undefined,
   });
   consumers.push(consumer);
@@ -136,6 +138,29 @@ describe("an expert's queue", () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(consumer.running).toBe(0);
     expect((await depth()).interactive).toBe(15);
+  });
+
+  it("gives a place to batch work as soon as there is one beside those left free", async () => {
+    await enqueue(1, "interactive");
+    await enqueue(12, "batch");
+    const running: (() => void)[] = [];
+    let started = 0;
+    await consume(
+      ({ priorityClass }) => {
+        if (priorityClass === "interactive") return never;
+        started += 1;
+        return new Promise((resolve) => running.push(() => resolve({ type: "done" })));
+      },
+      { concurrency: 4, policy: { ...plainPolicy, headroom: 0.25 } },
+    );
+    await waitFor("two beside the free place", () => started === 2);
+    // It sleeps for a second when it is not woken.
+    for (let ended = 1; ended <= 6; ended++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      running.shift()!();
+      await waitFor("the next one", () => started === 2 + ended, { timeoutMs: 500 });
+    }
+    expect(await depth()).toEqual({ interactive: 0, async: 0, batch: 4 });
   });
 
   it.each(["interactive", "async"] as const)(

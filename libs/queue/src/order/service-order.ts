@@ -47,6 +47,8 @@ export interface Taken {
   readonly jobs: readonly { readonly id: string; readonly priorityClass: PriorityClass }[];
   /** Time until there may be something for this worker that no bell tells of; undefined: there is no such thing. */
   readonly lookAgainMs?: number | undefined;
+  /** Batch work waits for more free places than this worker has: there may be something once one of its jobs ends. */
+  readonly held: boolean;
 }
 
 /** The order of service of one expert's queue: an index in Redis beside BullMQ's own structures, and the scripts on it. */
@@ -96,7 +98,7 @@ export class ServiceOrder {
   async take(call: TakeCall): Promise<Taken> {
     const { headroom, classes } = this.policy;
     const ended = call.ended.slice(0, maxReported);
-    const [jobs, lookAgainMs] = (await this.run(takeScript, [
+    const [jobs, lookAgainMs, held] = (await this.run(takeScript, [
       call.workerId,
       call.token,
       call.wanted,
@@ -107,12 +109,12 @@ export class ServiceOrder {
       ...priorityClasses.map((each) => classes[each].minShare),
       ended.length,
       ...ended.flatMap(({ id, token, cost }) => [id, token, costNumber(cost)]),
-    ])) as [string[], number];
+    ])) as [string[], number, number];
     const taken = [];
     for (let i = 0; i < jobs.length; i += 2) {
       taken.push({ id: jobs[i] as string, priorityClass: jobs[i + 1] as PriorityClass });
     }
-    return { jobs: taken, ...(lookAgainMs >= 0 && { lookAgainMs }) };
+    return { jobs: taken, held: held === 1, ...(lookAgainMs >= 0 && { lookAgainMs }) };
   }
 
   async place(id: RequestId): Promise<QueuePlace | undefined> {

@@ -378,7 +378,7 @@ if freed and wanted == 0 then ring() end
 save()
 local nextDelayed = call('ZRANGE', bull .. 'delayed', 0, 0, 'WITHSCORES')[2]
 if nextDelayed then lookAgainIn(math.max(1, math.floor(nextDelayed / 0x1000) - now)) end
-return {jobs, lookAgainMs}
+return {jobs, lookAgainMs, held and 1 or 0}
 `;
 
 /**
@@ -386,6 +386,7 @@ return {jobs, lookAgainMs}
  * one job is done for each. ARGV: worker, lock token, jobs wanted, free places, all places, lock in ms, headroom, minimum shares of the three
  * classes, number of ended jobs, then of each its id, its token and the tokens that it cost (-1: not known; -2: it did not end, and
  * others may run it). Answers the jobs' ids
- * and classes, and in how many ms to look again (-1: when the bell rings). Called again with the same token it answers the same jobs.
+ * and classes, in how many ms to look again (-1: when the bell rings), and whether batch work waits for more free places than there are
+ * (1). Called again with the same token it answers the same jobs.
  */
 export const takeScript = orderScript(settings + accounts + upkeep + picking + outcome);
