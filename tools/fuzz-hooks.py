@@ -1,5 +1,6 @@
 """Makes what schemathesis sends to a running system reach further than its door: models and ids that exist."""
 
+import functools
 import json
 import os
 import urllib.request
@@ -54,17 +55,26 @@ def id_of(path: str) -> str:
     return created[path]
 
 
+@functools.cache
+def models() -> set[str]:
+    with urllib.request.urlopen(URL + "/v1/models") as answer:
+        return {model["id"] for model in json.load(answer)["data"]}
+
+
 def chosen(value: object) -> bool:
     """Half of all values, always the same: the generator seeds `random` anew for each case."""
     return zlib.crc32(json.dumps(value, default=str, sort_keys=True).encode()) % 2 == 0
 
 
 def routed(value: object) -> object:
-    """Half of the bodies name a model that exists, and ask for an answer that ends soon."""
-    if isinstance(value, dict) and isinstance(value.get("model"), str) and chosen(value):
-        limit = "max_output_tokens" if "input" in value else "max_tokens"
-        return {**value, "model": "auto", limit: 3}
-    return value
+    """Half of the bodies name a model that exists, and ask for an answer that ends soon, as do all that name one by themselves."""
+    if not isinstance(value, dict) or not isinstance(value.get("model"), str):
+        return value
+    if value["model"] not in models() and not chosen(value):
+        return value
+    limit = "max_output_tokens" if "input" in value else "max_tokens"
+    rest = {name: part for name, part in value.items() if name != "max_completion_tokens"}
+    return {**rest, "model": "auto", limit: 3}
 
 
 @schemathesis.hook
