@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { StoredFiles } from "../files/stored-file.js";
 import { startIngress, type IngressFixture } from "../testing/ingress-fixture.js";
 import { BatchArchive } from "./batch-archive.js";
+import { OpenBatches } from "./open-batches.js";
 
 let ingress: IngressFixture;
 beforeEach(async () => void (ingress = await startIngress()));
@@ -97,6 +98,22 @@ describe("the lines of a batch that has ended", () => {
     await archive.write({ ...stored, batch: { ...first.batch, error_file_id: expiredId } }, 1);
     expect(await output(id, "?part=errors")).toEqual([404, "file_not_found", undefined]);
   });
+});
+
+it("keeps the input of a batch until its end, not until its mark is gone", async () => {
+  const { id, batch } = endedBatch();
+  const inputId = batch.input_file_id as FileId;
+  await put(inputId, "{}\n");
+  await new OpenBatches(ingress.ports).add({ id, tenant: "default", inputFileId: inputId });
+  const remove = async (): Promise<number> =>
+    (await ingress.app.inject({ method: "DELETE", url: `/v1/files/${inputId}` })).statusCode;
+  expect(await remove(), "before there is a batch").toBe(409);
+  const archive = new BatchArchive(ingress.ports.files);
+  const stored = { tenant: "default", outputExpiryS: 1 };
+  await archive.write({ ...stored, batch: { ...batch, status: "finalizing" } }, 0);
+  expect(await remove(), "before its end").toBe(409);
+  await archive.write({ ...stored, batch }, 1);
+  expect(await remove(), "after its end").toBe(200);
 });
 
 function endedBatch(): { id: BatchId; batch: Batch } {

@@ -4,6 +4,8 @@ import { readText } from "@expert-router/file-store";
 import { Inject, Injectable } from "@nestjs/common";
 import { INGRESS_PORTS } from "../wiring/injection-tokens.js";
 import type { IngressPorts } from "../wiring/ports.js";
+import { BatchArchive } from "./batch-archive.js";
+import { isEnded } from "./batch-states.js";
 
 /** A batch that has not ended. */
 export interface OpenBatch {
@@ -20,7 +22,11 @@ export class OpenBatches {
   /** Marks never change. */
   private readonly known = new Map<BatchId, OpenBatch>();
 
-  constructor(@Inject(INGRESS_PORTS) private readonly ports: IngressPorts) {}
+  private readonly archive: BatchArchive;
+
+  constructor(@Inject(INGRESS_PORTS) private readonly ports: IngressPorts) {
+    this.archive = new BatchArchive(ports.files);
+  }
 
   async add({ id, tenant, inputFileId }: OpenBatch): Promise<void> {
     const mark: z.infer<typeof markSchema> = { tenant, input_file_id: inputFileId };
@@ -48,7 +54,13 @@ export class OpenBatches {
 
   /** Whether one of them has this file as its input. */
   async reads(tenant: string, fileId: string): Promise<boolean> {
-    return (await this.list()).some((batch) => batch.tenant === tenant && batch.inputFileId === fileId);
+    for (const batch of await this.list()) {
+      if (batch.tenant !== tenant || batch.inputFileId !== fileId) continue;
+      const stored = await this.archive.read(tenant, batch.id);
+      // The mark stands from before the batch is there until after its end.
+      if (stored === undefined || !isEnded(stored.batch.status)) return true;
+    }
+    return false;
   }
 
   private async read(id: BatchId): Promise<OpenBatch | undefined> {
