@@ -3,10 +3,11 @@ import type { RedisClient } from "@expert-router/redis";
 import { Job, Worker } from "bullmq";
 import { bullmqJobOptions } from "./bullmq-settings.js";
 import type { ExpertConsumer, JobOutcome, TakenJob } from "./expert-queue.js";
+import { EndedRuns } from "./ended-runs.js";
 import { JobBell } from "./job-bell.js";
 import { LostFetches } from "./lost-fetches.js";
 import { ServiceOrder, type EndedRun, type Taken } from "./order/service-order.js";
-import { maxReported, maxTaken } from "./order/take-script.js";
+import { maxTaken } from "./order/take-script.js";
 import { plainPolicy, type SchedulingPolicy } from "./scheduling-policy.js";
 
 /** Settings of a {@link BullmqExpertConsumer}. */
@@ -27,10 +28,6 @@ export interface ConsumerOptions {
 
 const retryTakeMs = 250;
 const retryJobMs = 1_000;
-/** Longest time that the end of a job is told to nobody, if no job is taken meanwhile. */
-const tellMs = 100;
-/** Ends that are kept to be told; what is lost of them, the order finds out by itself. */
-const maxUntold = 10_000;
 const lockLostError = new Error("the queue gave the job to another worker");
 /** A job that stalls is handed on, however often: attempts are counted in the request's record. */
 const unboundedStalls = 1_000_000;
@@ -38,7 +35,7 @@ const unboundedStalls = 1_000_000;
 type Work = (job: TakenJob) => Promise<JobOutcome>;
 
 interface RunningJob {
-  readonly job: Job;
+  readonly id: string;
   readonly priorityClass: TakenJob["priorityClass"];
   readonly token: string;
   readonly lockLost: AbortController;
@@ -54,14 +51,16 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   private taking: string | undefined;
   private readonly lostFetches: LostFetches;
   private calls = 0;
-  private untold: EndedRun[] = [];
-  private telling: NodeJS.Timeout | undefined;
+  private readonly ended = new EndedRuns();
+  private telling: NodeJS.Immediate | undefined;
   private readonly lockMs: number;
   private pulling = false;
   private concurrency: number;
   private loop: Promise<void> | undefined;
   private lockTimer: NodeJS.Timeout | undefined;
   private roomWaiter: (() => void) | undefined;
+  /** No call follows soon by itself that could tell of runs that have ended. */
+  private rests = true;
   /** Times that room was made. */
   private growths = 0;
   /** Asleep beside batch work that waits for more room than there is: no bell rings when there is more. */
@@ -87,7 +86,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
       own: redisKeys.workerBell(expert, workerId),
     });
     this.lostFetches = new LostFetches(this.worker, options, {
-      isKnown: (id) => [...this.jobs].some(({ job }) => job.id === id),
+      isKnown: (id) => this.ended.includes(id) || [...this.jobs].some((running) => running.id === id),
       isFetching: (token) => this.taking === token,
     });
   }
@@ -120,14 +119,15 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   }
 
   async idle(): Promise<void> {
-    if (this.jobs.size === 0) return;
+    if (this.isIdle) return;
     await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
   }
 
   async close(): Promise<void> {
     await this.stopPulling();
+    this.rests = false;
     clearInterval(this.lockTimer);
-    clearTimeout(this.telling);
+    clearImmediate(this.telling);
     this.lostFetches.stop();
     await this.worker.close(true);
   }
@@ -136,7 +136,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   private async pull(work: Work): Promise<void> {
     while (this.pulling) {
       if (this.room <= 0) {
-        await new Promise<void>((resolve) => (this.roomWaiter = resolve));
+        await this.rest(() => new Promise<void>((resolve) => (this.roomWaiter = resolve)));
         continue;
       }
       try {
@@ -146,7 +146,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
         if (jobs.length === wanted || !this.pulling) continue;
         if (held && this.growths !== growths) continue;
         this.sleepsBesideHeld = held;
-        const tookMarker = await this.bell.sleep(lookAgainMs);
+        const tookMarker = await this.rest(() => this.bell.sleep(lookAgainMs));
         this.sleepsBesideHeld = false;
         // The room may have gone meanwhile.
         if (tookMarker && (!this.pulling || this.room <= 0)) await this.bell.passOn();
@@ -154,6 +154,18 @@ export class BullmqExpertConsumer implements ExpertConsumer {
         this.options.onError(error as Error);
         await new Promise((resolve) => setTimeout(resolve, retryTakeMs));
       }
+    }
+    this.rests = true;
+  }
+
+  /** What ends meanwhile, and what ended before, is told at once. */
+  private async rest<Waited>(wait: () => Promise<Waited>): Promise<Waited> {
+    this.rests = true;
+    this.tellSoon();
+    try {
+      return await wait();
+    } finally {
+      this.rests = !this.pulling;
     }
   }
 
@@ -164,8 +176,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     try {
       const taken = await this.call(token, wanted);
       for (const { id, priorityClass } of taken.jobs) {
-        const job = new Job(this.worker, "request", {}, bullmqJobOptions, id);
-        const running = { job, priorityClass, token, lockLost: new AbortController() };
+        const running = { id, priorityClass, token, lockLost: new AbortController() };
         // The room may have gone while the call was under way.
         if (this.pulling && this.room > 0) void this.run(running, work);
         else this.handBack(running).catch((error: unknown) => this.options.onError(error as Error));
@@ -180,17 +191,12 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   private async call(token: string, wanted: number): Promise<Taken> {
     const { workerId } = this.options;
     const { lockMs, concurrency } = this;
-    const ended = this.untold;
-    this.untold = [];
     const room = this.pulling ? Math.max(0, this.room) : 0;
-    try {
-      const taken = await this.order.take({ workerId, token, wanted, room, concurrency, lockMs, ended });
-      this.untold.unshift(...ended.slice(maxReported));
-      return taken;
-    } catch (error) {
-      this.untold.unshift(...ended);
-      throw error;
-    }
+    const taken = await this.ended.tell((ended) =>
+      this.order.take({ workerId, token, wanted, room, concurrency, lockMs, ended }),
+    );
+    this.wakeIdleWaiters();
+    return taken;
   }
 
   private get room(): number {
@@ -198,24 +204,23 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   }
 
   private async run(running: RunningJob, work: Work): Promise<void> {
-    const { job, token, priorityClass, lockLost } = running;
-    const id = job.id ?? "";
+    const { id, token, priorityClass, lockLost } = running;
     this.jobs.add(running);
     let cost: EndedRun["cost"] = "returned";
     try {
       const outcome: JobOutcome = isRequestId(id)
         ? await work({ id, priorityClass, lockLost: lockLost.signal })
-        : { type: "done" };
-      await this.settle(running, outcome);
+        : await this.dismiss(running);
       if (outcome.type === "done") cost = outcome.tokens ?? "unknown";
+      else await this.giveBack(running, outcome);
     } catch (error) {
       this.options.onError(error as Error);
       await this.putBack(running);
     } finally {
       this.jobs.delete(running);
-      this.ended({ id, token, cost });
+      this.ended.add({ id, token, cost });
+      if (this.rests && !this.sleepsBesideHeld) this.tellSoon();
       this.roomGrew();
-      if (this.jobs.size === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
     }
   }
 
@@ -227,25 +232,37 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     this.bell.wake().catch(() => undefined); // It wakes by itself soon.
   }
 
-  /** Told with the next call, or soon if there is none. */
-  private ended(run: EndedRun): void {
-    if (this.untold.length < maxUntold) this.untold.push(run);
-    this.telling ??= setTimeout(() => {
+  /** Unless a call tells of it before that. */
+  private tellSoon(): void {
+    this.telling ??= setImmediate(() => {
       this.telling = undefined;
-      if (this.untold.length === 0) return;
-      this.tell().catch((error: unknown) => this.options.onError(error as Error));
-    }, tellMs);
+      if (!this.rests || !this.ended.hasUntold) return;
+      this.tell().catch((error: unknown) => {
+        this.options.onError(error as Error);
+        setTimeout(() => this.tellSoon(), retryTakeMs).unref();
+      });
+    });
   }
 
   private async tell(): Promise<void> {
-    await this.call(`${this.options.workerId}:0`, 0);
+    do await this.call(`${this.options.workerId}:0`, 0);
+    while (this.ended.hasUntold);
+  }
+
+  private get isIdle(): boolean {
+    return this.jobs.size === 0 && this.ended.size === 0;
+  }
+
+  private wakeIdleWaiters(): void {
+    if (this.idleWaiters.length === 0 || !this.isIdle) return;
+    for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 
   /** A job that could not be settled would wait until its lock runs out; so Redis is asked until it obeys. */
   private async putBack(running: RunningJob): Promise<void> {
     while (!running.lockLost.signal.aborted) {
       try {
-        return await this.settle(running, { type: "retry", delayMs: retryJobMs });
+        return await this.giveBack(running, { type: "retry", delayMs: retryJobMs });
       } catch (error) {
         if (!this.pulling || isNotOurs(error)) return;
         await new Promise((resolve) => setTimeout(resolve, retryJobMs));
@@ -253,16 +270,24 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     }
   }
 
-  private async settle(running: RunningJob, outcome: JobOutcome): Promise<void> {
-    const { job, token, lockLost } = running;
-    if (lockLost.signal.aborted) return;
-    if (outcome.type === "done") await job.moveToCompleted("", token, false);
-    else if (outcome.type === "retry") await job.moveToDelayed(Date.now() + outcome.delayMs, token);
-    else await this.handBack(running);
+  /** Of another program: nobody here knows what it wants, or who waits for it. */
+  private async dismiss({ id, token }: RunningJob): Promise<JobOutcome> {
+    await this.bullmqJob(id).moveToCompleted("", token, false);
+    return { type: "done" };
   }
 
-  private async handBack({ job, token }: RunningJob): Promise<void> {
-    await job.moveToWait(token);
+  private async giveBack(running: RunningJob, outcome: Exclude<JobOutcome, { type: "done" }>): Promise<void> {
+    if (running.lockLost.signal.aborted) return;
+    if (outcome.type === "hand-back") return this.handBack(running);
+    await this.bullmqJob(running.id).moveToDelayed(Date.now() + outcome.delayMs, running.token);
+  }
+
+  private async handBack({ id, token }: RunningJob): Promise<void> {
+    await this.bullmqJob(id).moveToWait(token);
+  }
+
+  private bullmqJob(id: string): Job {
+    return new Job(this.worker, "request", {}, bullmqJobOptions, id);
   }
 
   /** Extends the locks of all jobs, as happens all the time, and aborts those that are lost. Never rejects. */
@@ -270,9 +295,8 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     // Of two runs of one job, the earlier one was handed back by somebody and lost its lock then.
     const holders = new Map<string, RunningJob>();
     for (const running of this.jobs) {
-      const id = running.job.id ?? "";
-      holders.get(id)?.lockLost.abort(lockLostError);
-      holders.set(id, running);
+      holders.get(running.id)?.lockLost.abort(lockLostError);
+      holders.set(running.id, running);
     }
     if (holders.size === 0) return;
     try {

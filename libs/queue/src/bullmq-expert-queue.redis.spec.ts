@@ -140,6 +140,22 @@ describe("an expert's queue", () => {
     expect((await depth()).interactive).toBe(15);
   });
 
+  it("forgets what ends while it takes nothing, or has nothing to take", async () => {
+    const finish: (() => void)[] = [];
+    const consumer = await consume(
+      () => new Promise((resolve) => finish.push(() => resolve({ type: "done" }))),
+    );
+    const [first, second] = (await enqueue(2)) as [RequestId, RequestId];
+    await waitFor("two running", () => consumer.running === 2);
+    finish[0]?.();
+    await waitFor("one job's end", async () => !(await queue.has(first)), { timeoutMs: 500 });
+    consumer.resize(1);
+    consumer.resize(0);
+    finish[1]?.();
+    await waitFor("the other's end", async () => !(await queue.has(second)), { timeoutMs: 500 });
+    expect(consumer.running).toBe(0);
+  });
+
   it("gives a place to batch work as soon as there is one beside those left free", async () => {
     await enqueue(1, "interactive");
     await enqueue(12, "batch");
@@ -212,13 +228,14 @@ describe("an expert's queue", () => {
         concurrency: 1,
       },
     );
-    await enqueue(3);
+    const [running] = await enqueue(3);
     await waitFor("one running", () => consumer.running === 1);
     const stopped = consumer.stopPulling();
     finish();
     await stopped;
     await consumer.idle();
     expect((await depth()).interactive).toBe(2);
+    expect(await queue.has(running as RequestId)).toBe(false);
   });
 
   it("hands back what a worker still runs: a job that it takes again is not settled by its first run", async () => {

@@ -85,12 +85,14 @@ export class ResultWriter {
 
   /** Writes down what is due. @throws BatchTaken, FileStoreUnavailable */
   async writeDue(nowMs: number): Promise<void> {
+    while (this.isDue(nowMs)) await this.writeSome();
+  }
+
+  private isDue(nowMs: number): boolean {
+    if (this.waiting.length === 0) return false;
+    if (this.waiting.length >= maxChunkLines || this.waitingBytes >= maxChunkBytes) return true;
     const delayMs = Math.min(maxDelayMs, Math.max(minDelayMs, (nowMs - this.at.createdAtMs) * shareOfAge));
-    const isDue =
-      this.waiting.length >= maxChunkLines ||
-      this.waitingBytes >= maxChunkBytes ||
-      (this.waiting.length > 0 && nowMs - this.oldestAtMs >= delayMs);
-    if (isDue) await this.writeSome();
+    return nowMs - this.oldestAtMs >= delayMs;
   }
 
   /** Writes down all that waits. @throws BatchTaken, FileStoreUnavailable */

@@ -1,7 +1,7 @@
 /** What the scripts of the order assume of BullMQ; a new version that does otherwise fails here. */
 import { bullmqPrefix, expertQueueName, newRequestId } from "@expert-router/contracts";
 import type { RedisClient } from "@expert-router/redis";
-import { Job, Queue, Worker } from "bullmq";
+import { Job, Queue, QueueEvents, Worker } from "bullmq";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { bullmqJobOptions, bullmqQueueSettings } from "../bullmq-settings.js";
 import { OrderUnderTest, startBench } from "../testing/order-bench.js";
@@ -77,6 +77,31 @@ it("a job that is taken here is settled, put off and put back by BullMQ as one t
   expect(await test.take(1)).toEqual([back.id]);
   await expect.poll(() => test.take(1)).toEqual([later.id]);
   expect(await redis.zcard(test.key("delayed"))).toBe(0);
+});
+
+it("a job that is told done leaves nothing behind, and is announced as BullMQ announces it", async () => {
+  const test = new OrderUnderTest(redis);
+  const announced: unknown[] = [];
+  const events = new QueueEvents(expertQueueName(test.expert), {
+    connection: redis,
+    prefix: bullmqPrefix,
+    lastEventId: "0-0",
+  });
+  closing.push(events);
+  events.on("completed", (event) => announced.push(event));
+  const [done, retaken] = await test.add(2);
+  await test.take(2);
+  await redis.sadd(test.key("stalled"), done as string);
+  await redis.set(test.key(`${retaken}:lock`), "another");
+  const told = [done, retaken].map((id) => test.ended(id as string));
+  // Twice, as when the answer to the first call is lost.
+  for (let times = 0; times < 2; times++) await test.take(0, { ended: told });
+  expect(await redis.exists(test.key(done as string))).toBe(0);
+  expect(await redis.exists(test.key(`${done}:lock`))).toBe(0);
+  expect(await redis.scard(test.key("stalled"))).toBe(0);
+  expect(await redis.lrange(test.key("active"), 0, -1)).toEqual([retaken]);
+  expect(await redis.exists(test.key(retaken as string))).toBe(1);
+  await expect.poll(() => announced).toEqual([{ jobId: done, returnvalue: "" }]);
 });
 
 it("a job that stalls comes back", async () => {

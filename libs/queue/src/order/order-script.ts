@@ -49,19 +49,22 @@ end
 
 local function waitingKey(list, tenant) return order .. 'waiting:' .. list .. ':' .. tenant end
 local function ring() call('ZADD', bull .. 'marker', 0, '0') end
-local function event(name, id) call('XADD', bull .. 'events', 'MAXLEN', '~', ${maxQueueEvents}, '*', 'event', name, 'jobId', id) end
+local function event(name, id, ...) call('XADD', bull .. 'events', 'MAXLEN', '~', ${maxQueueEvents}, '*', 'event', name, 'jobId', id, ...) end
 
 -- What a job's BullMQ hash says of it. Jobs of an earlier version say nothing.
 local classOf = {['10'] = 'async', ['20'] = 'batch'}
-local function jobOf(id)
-  local fields = call('HMGET', bull .. id, 'data', 'priority')
-  if not fields[2] then return nil end
-  local known, job = pcall(cjson.decode, fields[1] or '')
+local function jobFrom(data, priority)
+  local known, job = pcall(cjson.decode, data or '')
   if not known or type(job) ~= 'table' or type(job.tenant) ~= 'string' then job = {tenant = 'unknown'} end
-  job.class = job.class or classOf[fields[2]] or 'interactive'
+  job.class = job.class or classOf[priority] or 'interactive'
   job.tokens = job.tokens or 1
   job.weight = job.weight or 1
   return job
+end
+local function jobOf(id)
+  local fields = call('HMGET', bull .. id, 'data', 'priority')
+  if not fields[2] then return nil end
+  return jobFrom(fields[1], fields[2])
 end
 
 local function indexed(id, job)

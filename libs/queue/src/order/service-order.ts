@@ -17,11 +17,11 @@ import type {
 import { bullmqPriorities } from "../priorities.js";
 import { tenantPolicy, type SchedulingPolicy } from "../scheduling-policy.js";
 import { admitScript } from "./admit-script.js";
-import { enqueueScript, withdrawScript } from "./enqueue-script.js";
+import { enqueueScript, maxEnqueued, withdrawScript } from "./enqueue-script.js";
 import { maxReported, takeScript } from "./take-script.js";
 import { figuresScript, placeScript, waitingOfScript } from "./view-scripts.js";
 
-/** A job that a worker took and does not run any more. */
+/** A job that a worker took and does not run any more. Once told, one that is done has left the queue. */
 export interface EndedRun {
   readonly id: string;
   /** The token that it was taken with. */
@@ -51,10 +51,19 @@ export interface Taken {
   readonly held: boolean;
 }
 
+/** Jobs that are queued at once in the code that runs now, which one call adds when it has run. */
+interface JobLot {
+  /** Arguments of the script, of each. */
+  readonly jobs: (string | number)[][];
+  readonly queued: Promise<void>;
+}
+
 /** The order of service of one expert's queue: an index in Redis beside BullMQ's own structures, and the scripts on it. */
 export class ServiceOrder {
   private readonly keys: readonly string[];
   private readonly prefix: string;
+  /** The lot that further jobs join. */
+  private lot: JobLot | undefined;
 
   constructor(
     expert: string,
@@ -80,13 +89,12 @@ export class ServiceOrder {
       after: job.prefix?.after,
     };
     const priority = bullmqPriorities[job.priorityClass];
-    const args = [
+    await this.enter([
       job.id,
       JSON.stringify(data),
       JSON.stringify({ ...options, jobId: job.id, priority }),
       priority,
-    ];
-    await this.run(enqueueScript, args);
+    ]);
   }
 
   /** Takes a waiting job out of the order, but leaves it with BullMQ. False: a worker holds it. */
@@ -138,6 +146,23 @@ export class ServiceOrder {
 
   async waitingOf(tenant: string, priorityClass: PriorityClass): Promise<number> {
     return (await this.run(waitingOfScript, [tenant, priorityClass])) as number;
+  }
+
+  private enter(args: JobLot["jobs"][number]): Promise<void> {
+    if (this.lot === undefined || this.lot.jobs.length >= maxEnqueued) this.lot = this.newLot();
+    this.lot.jobs.push(args);
+    return this.lot.queued;
+  }
+
+  private newLot(): JobLot {
+    const jobs: JobLot["jobs"] = [];
+    const send = async (): Promise<void> => {
+      await new Promise<void>((resolve) => process.nextTick(resolve));
+      if (this.lot === lot) this.lot = undefined;
+      await this.run(enqueueScript, jobs.flat());
+    };
+    const lot: JobLot = { jobs, queued: send() };
+    return lot;
   }
 
   private run(script: LuaScript, args: readonly (string | number)[]): Promise<unknown> {

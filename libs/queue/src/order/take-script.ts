@@ -1,3 +1,4 @@
+import { accountsLua } from "./accounts.js";
 import { orderScript } from "./order-script.js";
 
 /** Jobs that one call takes at most. */
@@ -46,67 +47,6 @@ end
 local function ringWorker(id)
   call('ZADD', order .. 'bell:' .. id, 0, '0')
   call('PEXPIRE', order .. 'bell:' .. id, 5000)
-end
-`;
-
-/** Each of the classes' virtual times runs ahead by what it used of its neighbours' share, but not for ever. */
-const accounts = `
-local function charge(class, tokens)
-  add('total', tokens)
-  if minShare[class] > 0 then
-    local cost = tokens / minShare[class]
-    local ahead = get('total') + math.max(math.abs(cost), 10 * get('rate'))
-    set('share:' .. class, math.min(get('share:' .. class) + cost, ahead))
-  end
-end
-
-local function shift(list, tenant, virtual)
-  for _, where in ipairs({'tenants:', 'parked:', 'past:'}) do
-    local key = order .. where .. list
-    if call('ZSCORE', key, tenant) then return call('ZINCRBY', key, exact(virtual), tenant) end
-  end
-  if virtual > 0 then remember(list, tenant, get('time:' .. list) + virtual) end
-end
-
-local freed = false
-local function leave(tenant)
-  if call('HINCRBY', runningKey, tenant, -1) <= 0 then call('HDEL', runningKey, tenant) end
-  for _, list in ipairs(classes) do
-    local virtual = call('ZSCORE', order .. 'parked:' .. list, tenant)
-    if virtual then
-      call('ZREM', order .. 'parked:' .. list, tenant)
-      call('ZADD', order .. 'tenants:' .. list, exact(math.max(tonumber(virtual), get('time:' .. list))), tenant)
-      freed = true
-    end
-  end
-end
-
--- Told again, or of a run that somebody else has taken over: changes nothing.
-local function finish(id, runToken, tokens)
-  local packed = call('HGET', runKey, id)
-  if not packed then return end
-  local run = cmsgpack.unpack(packed)
-  if run[1] ~= runToken then return end
-  call('HDEL', runKey, id)
-  if run[3] == 'interactive' then set('interactive-running', math.max(0, get('interactive-running') - 1)) end
-  leave(run[4])
-  if tokens == -2 then return end
-  if tokens >= 0 then
-    local more = tokens - run[5]
-    charge(run[3], more)
-    shift(run[2], run[4], more / run[6])
-  end
-  local took = now - run[7]
-  set('service', state['service'] and 0.9 * state['service'] + 0.1 * took or took)
-end
-
-local reports = tonumber(ARGV[12])
-for i = 0, reports - 1 do finish(ARGV[13 + 3 * i], ARGV[14 + 3 * i], tonumber(ARGV[15 + 3 * i])) end
-if now - get('rate-at') >= 5000 then
-  local since = now - get('rate-at')
-  set('rate', since < 60000 and math.max(0, get('total') - get('rate-total')) * 1000 / since or 0)
-  set('rate-at', now)
-  set('rate-total', get('total'))
 end
 `;
 
@@ -383,10 +323,10 @@ return {jobs, lookAgainMs, held and 1 or 0}
 
 /**
  * Takes up to so many jobs for a worker, and hears which of its jobs have ended. What BullMQ's `moveToActive` does for
- * one job is done for each. ARGV: worker, lock token, jobs wanted, free places, all places, lock in ms, headroom, minimum shares of the three
+ * one job is done for each, and what its `moveToFinished` does for those that are done. ARGV: worker, lock token, jobs wanted, free places, all places, lock in ms, headroom, minimum shares of the three
  * classes, number of ended jobs, then of each its id, its token and the tokens that it cost (-1: not known; -2: it did not end, and
  * others may run it). Answers the jobs' ids
  * and classes, in how many ms to look again (-1: when the bell rings), and whether batch work waits for more free places than there are
  * (1). Called again with the same token it answers the same jobs.
  */
-export const takeScript = orderScript(settings + accounts + upkeep + picking + outcome);
+export const takeScript = orderScript(settings + accountsLua + upkeep + picking + outcome);

@@ -1,6 +1,6 @@
 import { expertQueueName, newRequestId, type RequestId } from "@expert-router/contracts";
 import { connectRedis, isCluster, type RedisClient } from "@expert-router/redis";
-import { Job, Queue } from "bullmq";
+import { Queue } from "bullmq";
 import { bullmqJobOptions, bullmqQueueSettings } from "../bullmq-settings.js";
 import { BullmqExpertQueue } from "../bullmq-expert-queue.js";
 import type { QueuedJob } from "../expert-queue.js";
@@ -81,11 +81,9 @@ export class OrderUnderTest {
     return { id, token: this.tokens.get(id) ?? "", cost };
   }
 
-  /** Ends a taken job as a worker does: settled with BullMQ, then told. */
+  /** Ends a taken job as a worker does. */
   async finish(id: string, cost: EndedRun["cost"] = "unknown"): Promise<void> {
     const token = (await this.redis.get(this.key(`${id}:lock`))) ?? "";
-    const job = new Job(this.bullmq, "request", {}, bullmqJobOptions, id);
-    await job.moveToCompleted("", token, false);
     await this.order.take({
       workerId: token.split(":", 1)[0] ?? "",
       token: "",
