@@ -95,6 +95,14 @@ function take(id: BatchId, bound: Partial<LineBound> = {}): { run: BatchRun; end
   return { run, ended };
 }
 
+/** As a process that is killed when `lines` are on their way. */
+async function takeAndLeave(id: BatchId, lines: number): Promise<void> {
+  const { run, ended } = take(id);
+  await waitFor("lines are on their way", () => waiting("code").length === lines);
+  run.stop(new Error("killed"));
+  await expect(ended).rejects.toThrow("killed");
+}
+
 function waiting(expert: string): RequestId[] {
   return ingress.ports.queues.get(expert)!.jobs.map((job) => job.id);
 }
@@ -189,10 +197,7 @@ describe("a batch", () => {
 
   it("that is cancelled behind a takeover keeps what was answered, and leaves nothing on a queue", async () => {
     const id = await submit(many(40, "code"));
-    const first = take(id);
-    await waitFor("lines are on their way", () => waiting("code").length === 10);
-    first.run.stop(new Error("killed"));
-    await expect(first.ended).rejects.toThrow("killed");
+    await takeAndLeave(id, 10);
     const answered = waiting("code")[3]!;
     answer(answered, "kept");
     await ingress.ports.queues.get("code")!.remove(answered);
@@ -223,10 +228,7 @@ describe("a batch", () => {
 
   it("whose time is over ends as expired, with what was answered", async () => {
     const id = await submit(many(3, "code"));
-    const first = take(id);
-    await waitFor("lines are on their way", () => waiting("code").length === 3);
-    first.run.stop(new Error("killed"));
-    await expect(first.ended).rejects.toThrow("killed");
+    await takeAndLeave(id, 3);
     answer(batchRequestId(id, 2), "kept");
     const { version, ...stored } = (await archive().read(tenant, id))!;
     await archive().write({ ...stored, batch: { ...stored.batch, expires_at: 1 } }, version);
