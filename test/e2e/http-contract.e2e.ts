@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TestSystem } from "../support/system.js";
 
@@ -46,6 +47,27 @@ describe("bad input is answered precisely, in OpenAI's shape", () => {
     for (const body of ["", "null", "[]", "7", '"x"']) {
       expect((await errorOf(await post(chat, body))).status).toBe(400);
     }
+  });
+
+  it.each([
+    ["nonsense\r\n\r\n", 400, "invalid_request"],
+    ["FOO / HTTP/1.1\r\nhost: x\r\n\r\n", 400, "invalid_request"],
+    ["GET / HTTP/1.1\r\nhost: x\r\nlast-event-id: \x01\r\n\r\n", 400, "invalid_request"],
+    [`GET / HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(20_000)}\r\n\r\n`, 431, "headers_too_large"],
+  ])("that is no HTTP, as %j", async (text, status, code) => {
+    const { hostname, port } = new URL(system.url);
+    const socket = connect(Number(port), hostname);
+    socket.end(text);
+    const [head, body] = Buffer.concat(await socket.toArray())
+      .toString()
+      .split("\r\n\r\n") as [string, string];
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(await errorOf(new Response(body, { status }))).toMatchObject({ code, param: null });
+  });
+
+  it("that was packed", async () => {
+    const packed = await post(chat, { model: "auto", messages }, { "content-encoding": "gzip" });
+    expect(await errorOf(packed)).toMatchObject({ status: 415, code: "unsupported_media_type" });
   });
 
   it("refuses 5 MB and takes just under 4", async () => {

@@ -104,6 +104,14 @@ export const jobListQuerySchema = z.strictObject({
 });
 export type JobListQuery = z.infer<typeof jobListQuerySchema>;
 
+/** Query of `GET /v1/jobs/{id}/events`. */
+export const jobEventsQuerySchema = z.strictObject({
+  starting_after: z
+    .string()
+    .optional()
+    .describe("Id of the last event seen; the header `Last-Event-ID` goes before."),
+});
+
 /** A page of jobs, in OpenAI's list shape. */
 export const jobListSchema = z.object({
   object: z.literal("list"),

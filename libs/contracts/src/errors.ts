@@ -40,6 +40,8 @@ export const errorTable = {
   request_too_large: { ...invalid, status: 413 },
   file_too_large: { ...invalid, status: 413 },
   unsupported_media_type: { ...invalid, status: 415 },
+  request_incomplete: { ...invalid, status: 408, retryable: true },
+  headers_too_large: { ...invalid, status: 431 },
   engine_rejected: invalid,
   queue_full: limited,
   tenant_queue_full: limited,

@@ -3,6 +3,7 @@ import { CodedError, newRequestId } from "@expert-router/contracts";
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from "fastify";
 import type { IngressContext } from "../wiring/ingress-options.js";
 import { ApiKeys } from "./api-keys.js";
+import { refuseConnection } from "./client-error.js";
 import { shuttingDown, toCodedError } from "./error-answer.js";
 import { forbiddenKey, isJson, refuseDeepNesting } from "./json-body.js";
 import "./tenant.js";
@@ -22,6 +23,7 @@ export function fastifyOptions(bodyLimitBytes: number): FastifyServerOptions {
     genReqId: () => newRequestId(),
     logger: false,
     frameworkErrors: refuseUrl,
+    clientErrorHandler: refuseConnection,
     routerOptions: { maxParamLength: 200 },
   };
 }
@@ -49,7 +51,7 @@ export function installFrontDoor(fastify: FastifyInstance, context: IngressConte
   });
   fastify.addHook("preParsing", (request, _reply, _payload, done) => {
     if (!isUpload(request)) endLateBody(request.raw);
-    done();
+    done(packedBody(request.headers["content-encoding"]));
   });
   fastify.addHook("onResponse", (request, reply, done) => {
     const route = request.routeOptions.url ?? "unknown";
@@ -64,6 +66,13 @@ export function installFrontDoor(fastify: FastifyInstance, context: IngressConte
 /** Whether the route reads the body itself, piece by piece. */
 export function isUpload(request: FastifyRequest): boolean {
   return request.method === "POST" && request.routeOptions.url === uploadRoute;
+}
+
+/** What is said of a body that was packed for the way: its size could not be bounded before it is unpacked. */
+function packedBody(encoding: string | undefined): CodedError | undefined {
+  if (encoding === undefined || encoding === "identity") return undefined;
+  const message = "A 'content-encoding' of requests is not supported; send the body as it is.";
+  return new CodedError("unsupported_media_type", message);
 }
 
 /** Cuts off a client that does not finish its body in time. */

@@ -1,6 +1,7 @@
 import {
   CodedError,
   comparePositions,
+  jobEventsQuerySchema,
   jobListQuerySchema,
   jobSubmissionSchema,
   parsePosition,
@@ -13,7 +14,7 @@ import {
   type RequestRecord,
   type RequestState,
 } from "@expert-router/contracts";
-import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from "@nestjs/common";
+import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Admission } from "../admission/admission.js";
 import { OpenAnswers } from "../answers/open-answers.js";
@@ -98,9 +99,9 @@ export class JobsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
     @Param("id") id: string,
-    @Query("starting_after") startingAfter: unknown,
   ): Promise<void> {
     const { tenant } = request;
+    const { starting_after: startingAfter } = validate(jobEventsQuerySchema, request.query);
     const after = readAfter(request.headers["last-event-id"], startingAfter);
     const state = await this.desk.read(id, tenant);
     // Nothing follows the end, and 204 tells a browser's EventSource not to come back.
@@ -183,7 +184,7 @@ function nestedQuery(query: unknown): Record<string, unknown> {
 }
 
 /** The place behind which a client wants to go on. The header wins: a browser repeats the URL and updates the header. */
-function readAfter(header: string | string[] | undefined, query: unknown): Position {
+function readAfter(header: string | string[] | undefined, query: string | undefined): Position {
   const [name, text] =
     header === undefined || header === "" ? ["starting_after", query] : ["Last-Event-ID", header];
   if (text === undefined || text === "") return startPosition;

@@ -13,6 +13,7 @@ import {
   fileListSchema,
   fileSchema,
   fileUploadSchema,
+  jobEventsQuerySchema,
   jobListQuerySchema,
   jobListSchema,
   jobSchema,
@@ -76,12 +77,6 @@ const completionAnswer = z
     usage: z.record(z.string(), z.unknown()).optional(),
   })
   .describe("OpenAI's answer object.");
-const startingAfter = z.strictObject({
-  starting_after: z
-    .string()
-    .optional()
-    .describe("Id of the last event seen; the header `Last-Event-ID` goes before."),
-});
 
 const generation = {
   tag: "Generation",
@@ -195,7 +190,7 @@ export const routes: Readonly<Record<string, Partial<Record<Method, RouteDescrip
     get: {
       tag: "Jobs",
       summary: "Follow a job as server-sent events; resumable on any replica, during and after the run.",
-      query: startingAfter,
+      query: jobEventsQuerySchema,
       headers: { "last-event-id": "Id of the last event seen." },
       status: 200,
       answer: "text/event-stream",
