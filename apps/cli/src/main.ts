@@ -28,6 +28,13 @@ async function addCommands(asked: string | undefined): Promise<void> {
     if (name === asked) program.addCommand(await entry.load());
     else program.command(name).description(entry.description).allowUnknownOption();
   }
+  throwErrors(program);
+}
+
+/** So that all errors end in {@link fail}. */
+function throwErrors(command: Command): void {
+  command.exitOverride();
+  for (const each of command.commands) throwErrors(each);
 }
 
 /** By name, because importing the configuration costs a process that needs none a quarter of a second. */
@@ -35,7 +42,8 @@ const exitCodes: Readonly<Record<string, number>> = { ConfigError: 2 };
 
 function fail(error: unknown): void {
   if (isCommanderError(error)) {
-    process.exitCode = error.exitCode;
+    // 0: it was asked for help.
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
     return;
   }
   const exitCode =

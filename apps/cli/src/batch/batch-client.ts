@@ -1,15 +1,21 @@
 import { openAsBlob } from "node:fs";
-import { basename } from "node:path";
 import { Readable } from "node:stream";
 import type { Batch, BatchList, BatchSubmission, FileObject } from "@expert-router/contracts";
 import { askIngress, readIngress, type IngressAddress } from "../submit/ingress-client.js";
 
-/** `POST /v1/files`; the file is read while it is sent. */
-export async function uploadFile(ingress: IngressAddress, path: string): Promise<FileObject> {
+/** `POST /v1/files`; the file is read while it is sent. With the same `key` it is stored once, however often it is sent. */
+export async function uploadFile(
+  ingress: IngressAddress,
+  { path, name, key }: { readonly path: string; readonly name: string; readonly key: string },
+): Promise<FileObject> {
   const form = new FormData();
   form.set("purpose", "batch");
-  form.set("file", await openAsBlob(path), basename(path));
-  return askIngress(ingress, "/v1/files", { method: "POST", body: form });
+  form.set("file", await openAsBlob(path), name);
+  return askIngress(ingress, "/v1/files", {
+    method: "POST",
+    headers: { "idempotency-key": key },
+    body: form,
+  });
 }
 
 /** `POST /v1/batches` */

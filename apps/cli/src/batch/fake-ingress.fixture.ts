@@ -12,6 +12,8 @@ export class FakeIngress {
   readonly batches: Batch[] = [];
   /** What was asked, as `GET /v1/batches`. */
   readonly asked: string[] = [];
+  /** Idempotency-Keys of uploads. */
+  readonly uploadKeys: unknown[] = [];
   /** Content of files by their ids. */
   readonly files = new Map<string, string>();
   interfere: Interference = () => false;
@@ -55,6 +57,7 @@ export class FakeIngress {
     const path = request.url!.split("?")[0]!;
     const route = `${request.method} ${path}`;
     this.asked.push(route);
+    if (route === "POST /v1/files") this.uploadKeys.push(request.headers["idempotency-key"]);
     // Before it is answered, so that it happens although the answer is lost.
     const made = route === "POST /v1/batches" ? this.create(JSON.parse(body) as BatchSubmission) : undefined;
     if (this.interfere(route, response)) return;

@@ -1,4 +1,4 @@
-import { accessSync, constants, realpathSync, statSync } from "node:fs";
+import { accessSync, constants, realpathSync, statSync, type Stats } from "node:fs";
 import { dirname } from "node:path";
 import { CommandFailure } from "../command-failure.js";
 
@@ -7,8 +7,9 @@ import { CommandFailure } from "../command-failure.js";
  * @throws CommandFailure with exit code 2.
  */
 export function assertPlace(path: string): void {
+  if (path === "") throw new CommandFailure("--output names no file", 2);
   const folder = dirname(path);
-  const stats = statSync(folder, { throwIfNoEntry: false });
+  const stats = statsOf(folder);
   if (stats === undefined) throw new CommandFailure(`${folder}: there is no such folder`, 2);
   if (!stats.isDirectory()) throw new CommandFailure(`${folder}: is no folder`, 2);
   try {
@@ -16,8 +17,21 @@ export function assertPlace(path: string): void {
   } catch {
     throw new CommandFailure(`${folder}: nothing can be written there`, 2);
   }
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false)
-    throw new CommandFailure(`${path}: is no file`, 2);
+  if (statsOf(path)?.isFile() === false) throw new CommandFailure(`${path}: is no file`, 2);
+  // Names that are made of it are longer.
+  statsOf(`${path}${longestEnding}`);
+}
+
+/** As long as the longest of what is put behind the name of an output. */
+const longestEnding = ".lock.".padEnd(42, "x");
+
+/** Undefined where there is nothing. @throws CommandFailure where there can be nothing: the name is too long, for example. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw new CommandFailure(`${path}: nothing can be written there (${(error as Error).message})`, 2);
+  }
 }
 
 /** Where the lines go that failed. */
@@ -43,5 +57,5 @@ export function assertOutput(output: string, input: string, overwrite: boolean):
 }
 
 function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  return statsOf(path) !== undefined;
 }

@@ -7,7 +7,8 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FakeIngress, refuse } from "./fake-ingress.fixture.js";
@@ -48,7 +49,7 @@ function run(options: Partial<BatchRunOptions> = {}): Promise<BatchRunResult> {
     pollMs: 5,
     ...options,
     signal,
-    ingress: { url: ingress.url, signal },
+    ingress: options.ingress ?? { url: ingress.url, signal },
   });
 }
 
@@ -99,12 +100,35 @@ describe("runBatch: where the output goes", () => {
     }
   });
 
+  it("touches no other file, whatever its name", async () => {
+    const others = ["input.jsonl", "part", "input.jsonl.part", "new"].map((ending) => `${output}.${ending}`);
+    for (const path of others) writeFileSync(path, "precious\n");
+    await runToEnd({ input: others[0]!, ordered: true });
+    expect(others.map((path) => readFileSync(path, "utf8"))).toEqual(others.map(() => "precious\n"));
+    expect(readdirSync(folder)).toHaveLength(2 + others.length);
+  });
+
+  it("writes over nothing that came while the batch ran", async () => {
+    const appear = () => {
+      ingress.end(answers);
+      writeFileSync(output, "precious");
+    };
+    await expect(run({ onProgress: appear })).rejects.toThrow("is there already");
+    expect(readFileSync(output, "utf8")).toBe("precious");
+    await runToEnd({ overwrite: true });
+    expect(said).toContain("goes on with batch_1");
+    expect(readFileSync(output, "utf8")).toBe(answers);
+  });
+
   it("says where nothing can be written before anything is asked", async () => {
     mkdirSync(join(folder, "answers"));
     for (const [path, problem] of [
+      ["", "--output names no file"],
       [join(folder, "none", "answers.jsonl"), "there is no such folder"],
       [join(input, "answers.jsonl"), "is no folder"],
       [join(folder, "answers"), "is no file"],
+      [join(folder, "x".repeat(250)), "name too long"],
+      [join(folder, "x".repeat(300), "answers"), "name too long"],
     ] as const)
       await expect(runToEnd({ output: path })).rejects.toMatchObject({
         message: expect.stringContaining(problem),
@@ -117,6 +141,35 @@ describe("runBatch: where the output goes", () => {
     writeFileSync(`${output}.run`, "{");
     await expect(runToEnd()).rejects.toThrow("answers.jsonl.run is no state of a run");
     expect(ingress.asked).toEqual([]);
+  });
+});
+
+describe("runBatch: two at once", () => {
+  it("do not write to one output", async () => {
+    const second: Promise<unknown>[] = [];
+    const begun = () => {
+      second.push(runToEnd({ overwrite: true }).catch((error: unknown) => error));
+      ingress.end(answers);
+    };
+    await run({ onProgress: begun });
+    expect(await second[0]).toMatchObject({ exitCode: 2, message: expect.stringContaining("another run") });
+    expect(ingress.batches).toHaveLength(1);
+    expect(readdirSync(folder).sort()).toEqual(["answers.jsonl", "prompts.txt"]);
+  });
+
+  it.each([
+    ["a process that is no more", () => `${spawnSync("true").pid} ${hostname()}`, true],
+    ["a container with the same process number", () => `${process.pid} ${hostname()}`, true],
+    ["a process that lives", () => `1 ${hostname()}`, false],
+    ["a process of another machine", () => "1 another", false],
+    ["nobody knows whom", () => "precious", false],
+    ["somebody who is writing it", () => "", false],
+  ])("the lock of %s", async (_, holder, isTaken) => {
+    writeFileSync(`${output}.lock`, holder());
+    if (isTaken) await runToEnd();
+    else await expect(runToEnd()).rejects.toThrow(`${output}.lock`);
+    expect(existsSync(`${output}.lock`)).toBe(!isTaken);
+    expect(existsSync(output)).toBe(isTaken);
   });
 });
 
@@ -133,12 +186,16 @@ describe("runBatch: interrupted", () => {
     expect(existsSync(`${output}.run`)).toBe(false);
   });
 
-  it("breaks off in an upload, and has begun nothing", async () => {
+  it.each(["Hello\nBye\n", "Something else\n"])("in an upload: begins, then with %j", async (text) => {
     await interruptAt("POST /v1/files");
-    expect(readdirSync(folder)).toEqual(["prompts.txt"]);
-    writeFileSync(input, "Something else\n");
+    expect(readdirSync(folder).sort()).toEqual(["answers.jsonl.run", "prompts.txt"]);
+    const isSame = readFileSync(input, "utf8") === text;
+    writeFileSync(input, text);
     await runToEnd();
     expect(ingress.batches).toHaveLength(1);
+    // The file that may be there already is not stored twice.
+    expect(ingress.uploadKeys).toHaveLength(2);
+    expect(new Set(ingress.uploadKeys).size).toBe(isSame ? 1 : 2);
   });
 
   it("finds the batch again whose creation was not answered", async () => {
@@ -156,7 +213,20 @@ describe("runBatch: interrupted", () => {
   it("runs nothing under a state of other input", async () => {
     await interruptAt("GET /v1/batches/batch_1");
     writeFileSync(input, "Something else\n");
-    await expect(runToEnd()).rejects.toThrow("belongs to a run with other input");
+    await expect(runToEnd()).rejects.toThrow(
+      /is of batch_1, which was begun with other input[^]*batch cancel batch_1/,
+    );
+    expect(ingress.batches).toHaveLength(1);
+  });
+
+  it("runs nothing under a state of another ingress, however it is written", async () => {
+    await interruptAt("GET /v1/batches/batch_1");
+    const signal = new AbortController().signal;
+    const at = (url: string) => runToEnd({ ingress: { url, signal } });
+    await expect(at("http://127.0.0.1:1")).rejects.toThrow(
+      `is of a run at ${ingress.url}; go on with it by --url`,
+    );
+    await at(`${ingress.url}/`);
     expect(ingress.batches).toHaveLength(1);
   });
 });

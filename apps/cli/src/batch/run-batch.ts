@@ -1,15 +1,18 @@
 import { randomUUID } from "node:crypto";
-import { rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { maxFileBytes, type Batch } from "@expert-router/contracts";
+import { maxFileBytes, type Batch, type FileObject } from "@expert-router/contracts";
 import { CommandFailure } from "../command-failure.js";
 import { mayPass, RefusedError, type IngressAddress } from "../submit/ingress-client.js";
 import { createBatch, hasEnded, listBatches, readBatch, readOutput, uploadFile } from "./batch-client.js";
 import { prepareInput, type InputFormat, type PreparedInput, type RequestOptions } from "./batch-input.js";
+import { lockOutput } from "./output-lock.js";
 import { assertOutput, assertPlace, errorsPathOf } from "./output-place.js";
 import { patiently, type Patience } from "./patience.js";
 import { readRunState, removeRunState, statePath, writeRunState, type RunState } from "./run-state.js";
-import { orderOutput, saveOutput } from "./save-output.js";
+import { notWritten, orderOutput, saveOutput } from "./save-output.js";
 
 /** What `batch run` is asked for. */
 export interface BatchRunOptions extends RequestOptions {
@@ -44,24 +47,47 @@ export interface BatchRunResult {
  * @throws CommandFailure; an AbortError after `signal`.
  */
 export async function runBatch(options: BatchRunOptions): Promise<BatchRunResult> {
+  assertPlace(options.output);
+  const unlock = lockOutput(options.output);
+  try {
+    return await runLocked(options);
+  } finally {
+    unlock();
+  }
+}
+
+async function runLocked(options: BatchRunOptions): Promise<BatchRunResult> {
   const { output } = options;
-  assertPlace(output);
   const state = readRunState(output);
-  assertOutput(output, options.input, options.overwrite || state !== undefined);
-  const prepared = `${output}.input.jsonl`;
+  // Of a run that has begun, it may have been written down already.
+  const mayOverwrite = options.overwrite || state?.batch_id !== undefined;
+  assertOutput(output, options.input, mayOverwrite);
+  const scratch = makeScratch();
   let input: PreparedInput;
   let batch: Batch;
   try {
+    const prepared = join(scratch, "requests.jsonl");
     input = await prepareInput(options.input, options.format, prepared, options);
     options.signal.throwIfAborted();
-    batch = (state && (await begunBefore(state, input, options))) ?? (await begin(input, prepared, options));
+    batch =
+      (state && (await begunBefore(state, input, options))) ?? (await begin(input, prepared, options, state));
   } finally {
-    rmSync(prepared, { force: true });
+    rmSync(scratch, { recursive: true, force: true });
   }
   batch = await awaitEnd(batch, options);
+  // Somebody may have put files there meanwhile.
+  assertOutput(output, options.input, mayOverwrite);
   const result = await save(batch, input, options);
   removeRunState(output);
   return result;
+}
+
+function makeScratch(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), "expert-router-"));
+  } catch (error) {
+    throw notWritten(tmpdir(), error);
+  }
 }
 
 /** The batch of an earlier run of the same command that was cut off. */
@@ -70,25 +96,45 @@ async function begunBefore(
   input: PreparedInput,
   options: BatchRunOptions,
 ): Promise<Batch | undefined> {
-  if (
-    state.sha256 !== input.sha256 ||
-    state.endpoint !== options.endpoint ||
-    state.url !== options.ingress.url
-  ) {
+  const path = statePath(options.output);
+  if (!isSameUrl(state.url, options.ingress.url))
     throw new CommandFailure(
-      `${statePath(options.output)} belongs to a run with other input or options; finish that one, or remove the file`,
+      `${path} is of a run at ${state.url}; go on with it by --url ${state.url}, or remove the file to begin anew`,
       2,
     );
-  }
   const batch =
     state.batch_id === undefined ? await findRun(state, options) : await readIfThere(state.batch_id, options);
   if (batch === undefined) return undefined;
+  if (!isOf(state, input, options))
+    throw new CommandFailure(
+      [
+        `${path} is of ${batch.id}, which was begun with other input or options and is ${batch.status}.`,
+        `  Its answers: expert-router batch download ${batch.id} -o FILE`,
+        ...(hasEnded(batch) ? [] : [`  To end it: expert-router batch cancel ${batch.id}`]),
+        `  To begin anew: remove ${path}`,
+      ].join("\n"),
+      2,
+    );
   if (state.batch_id === undefined) writeRunState(options.output, { ...state, batch_id: batch.id });
   options.say(`goes on with ${batch.id}`);
   return batch;
 }
 
-async function begin(input: PreparedInput, prepared: string, options: BatchRunOptions): Promise<Batch> {
+function isSameUrl(one: string, other: string): boolean {
+  return URL.canParse(one) && new URL(one).href === new URL(other).href;
+}
+
+function isOf(state: RunState, input: PreparedInput, { endpoint }: BatchRunOptions): boolean {
+  return state.sha256 === input.sha256 && state.endpoint === endpoint;
+}
+
+/** `before`: of a run that may have uploaded the same file. */
+async function begin(
+  input: PreparedInput,
+  prepared: string,
+  options: BatchRunOptions,
+  before: RunState | undefined,
+): Promise<Batch> {
   const { ingress, endpoint, output } = options;
   const { size } = statSync(prepared);
   if (size > maxFileBytes)
@@ -96,11 +142,13 @@ async function begin(input: PreparedInput, prepared: string, options: BatchRunOp
       `${options.input}: ${megabytes(size)} of requests, more than the ${megabytes(maxFileBytes)} of a batch; split the file`,
       2,
     );
-  options.say(`uploads ${input.lines} requests (${megabytes(size)})`);
-  const file = await uploadFile(ingress, prepared);
-  const state: RunState = { run: randomUUID(), url: ingress.url, sha256: input.sha256, endpoint };
-  // Before the batch: should the answer be lost, the next run looks for it by this.
+  options.say(`uploads ${input.lines} ${input.lines === 1 ? "request" : "requests"} (${megabytes(size)})`);
+  const uploaded = before !== undefined && before.batch_id === undefined && isOf(before, input, options);
+  const run = uploaded ? before.run : randomUUID();
+  const state: RunState = { run, url: ingress.url, sha256: input.sha256, endpoint };
+  // Before anything is there: should an answer be lost, the next run finds file and batch by this.
   writeRunState(output, state);
+  const file = await upload(prepared, run, options);
   try {
     const batch = await createBatch(ingress, {
       input_file_id: file.id,
@@ -117,7 +165,25 @@ async function begin(input: PreparedInput, prepared: string, options: BatchRunOp
   }
 }
 
+/** Unless it was broken off, what fails leaves nothing to go on with. */
+async function upload(path: string, key: string, options: BatchRunOptions): Promise<FileObject> {
+  try {
+    return await uploadFile(options.ingress, { path, name: uploadName(options.input), key });
+  } catch (error) {
+    if (!options.signal.aborted) removeRunState(options.output);
+    throw error;
+  }
+}
+
+/** What the ingress calls the file, which is made of `input`. */
+function uploadName(input: string): string {
+  return `${basename(input)
+    .replace(/(\.\w{1,6})?(\.gz)?$/i, "")
+    .slice(0, 100)}.jsonl`;
+}
+
 function megabytes(bytes: number): string {
+  if (bytes < 1_048_576 / 10) return `${Math.ceil(bytes / 1_024)} KB`;
   return `${(bytes / 1_048_576).toFixed(1)} MB`;
 }
 

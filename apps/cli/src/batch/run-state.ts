@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { z } from "zod";
 import { CommandFailure } from "../command-failure.js";
-import { notWritten } from "./save-output.js";
+import { notWritten, temporaryFor } from "./save-output.js";
 
 /** What a run has come to; beside the output, so that the same command finds it again. */
 const stateSchema = z.strictObject({
@@ -34,9 +34,9 @@ export function readRunState(output: string): RunState | undefined {
 }
 
 export function writeRunState(output: string, state: RunState): void {
-  const temporary = `${statePath(output)}.new`;
+  const temporary = temporaryFor(statePath(output));
   try {
-    writeFileSync(temporary, `${JSON.stringify(state)}\n`);
+    writeFileSync(temporary, `${JSON.stringify(state)}\n`, { flag: "wx" });
     renameSync(temporary, statePath(output));
   } catch (error) {
     rmSync(temporary, { force: true });

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { closeSync, createReadStream, openSync, readSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
@@ -12,7 +13,7 @@ const maxOutputLineBytes = 256 * 1_048_576;
  * @throws CommandFailure where the file cannot be written; what `body` throws.
  */
 export async function saveOutput(body: AsyncIterable<Uint8Array | string>, path: string): Promise<void> {
-  const temporary = partPath(path);
+  const temporary = temporaryFor(path);
   let failure: Error | undefined;
   const watched = async function* (): AsyncGenerator<Uint8Array | string> {
     try {
@@ -24,7 +25,7 @@ export async function saveOutput(body: AsyncIterable<Uint8Array | string>, path:
   };
   try {
     // Opened before anything can fail: a stream that is still opening would make the file behind its removal.
-    const file = await open(temporary, "w");
+    const file = await open(temporary, "wx");
     await pipeline(watched, file.createWriteStream());
     renameSync(temporary, path);
   } catch (error) {
@@ -38,7 +39,7 @@ export async function saveOutput(body: AsyncIterable<Uint8Array | string>, path:
  * @throws CommandFailure where the file cannot be read or written, or holds no lines of an output; it is then as it was.
  */
 export async function orderOutput(path: string, customIds: readonly string[]): Promise<void> {
-  const temporary = partPath(path);
+  const temporary = temporaryFor(path);
   try {
     const places = await placesOf(path);
     copyLines(path, temporary, [...customIds, ...places.keys()], places);
@@ -69,7 +70,7 @@ async function placesOf(path: string): Promise<Map<string, Place>> {
 /** Each line once, where it is named first. */
 function copyLines(path: string, target: string, ids: readonly string[], places: Map<string, Place>): void {
   const from = openSync(path, "r");
-  const to = openSync(target, "w");
+  const to = openSync(target, "wx");
   try {
     for (const id of ids) {
       const place = places.get(id);
@@ -85,8 +86,9 @@ function copyLines(path: string, target: string, ids: readonly string[], places:
   }
 }
 
-function partPath(path: string): string {
-  return `${path}.part`;
+/** A file of nobody else's, beside the one that it becomes. */
+export function temporaryFor(path: string): string {
+  return `${path}.${randomBytes(6).toString("hex")}.part`;
 }
 
 /** Says which file could not be written, and why. */

@@ -70,7 +70,8 @@ function runCommand(): Command {
       "after",
       `
 The batch runs at the ingress. Ctrl-C leaves it running; the same command again goes on with it, by FILE.run beside the output.
-Exit code 1 if a prompt failed, 2 if nothing can be run, ${interruptedCode} after Ctrl-C.
+Exit code 0 if every prompt has its answer, 1 if one failed or the run did, 2 if the command or the file is wrong, so that nothing was run,
+${interruptedCode} after Ctrl-C.
 
 Examples:
   $ expert-router batch run prompts.jsonl -o answers.jsonl
@@ -110,17 +111,21 @@ async function run(file: string, options: RunOptions): Promise<void> {
 }
 
 function interruption(output: string): string {
-  return readRunState(output)?.batch_id === undefined
-    ? "Nothing was begun that is known of; the same command again begins, or goes on."
-    : "The batch goes on at the ingress; the same command again goes on with it.";
+  const state = readRunState(output);
+  if (state === undefined) return "Nothing was begun.";
+  return state.batch_id === undefined
+    ? "Broken off before the ingress said that it has the batch; the same command again looks for it, or begins."
+    : `${state.batch_id} goes on at the ingress; the same command again goes on with it.`;
 }
 
 function assertCompleted(batch: Batch, errorsPath: string | undefined): void {
   const problems = (batch.errors?.data ?? []).map(
     ({ line, code, message }) => `  ${line === null ? "" : `line ${line}: `}${code}: ${message}`,
   );
-  if (batch.status !== "completed")
-    throw new CommandFailure([`${batch.id} ${batch.status}`, ...problems].join("\n"));
+  if (batch.status !== "completed") {
+    const exitCode = batch.status === "failed" ? 2 : 1;
+    throw new CommandFailure([`${batch.id} ${batch.status}`, ...problems].join("\n"), exitCode);
+  }
   const { failed, total } = batch.request_counts;
   if (failed > 0)
     throw new CommandFailure(`${failed} of ${total} prompts failed; ${errorsPath ?? "see the error file"}`);

@@ -109,8 +109,10 @@ async function request(ingress: IngressAddress, path: string, init: RequestInit)
     return await fetch(new URL(path, url), { ...init, headers, ...(signal && { signal }) });
   } catch (error) {
     if (isAborted(ingress)) throw error;
+    const { cause } = error as Error;
+    const why = cause instanceof Error && cause.message !== "" ? ` (${cause.message})` : "";
     throw new UnreachableError(
-      `no ingress answers at ${url}; 'expert-router up' starts one, --url names another`,
+      `no ingress answers at ${url}${why}; 'expert-router up' starts one, --url names another`,
     );
   }
 }
