@@ -14,6 +14,8 @@ import type { BatchArchive } from "./batch-archive.js";
 const maxChunkLines = 2_000;
 const maxChunkBytes = 4 * 1_048_576;
 const maxWaitingBytes = 16 * 1_048_576;
+/** Of one call of `writeDue`: a cancellation is looked for behind it. */
+const maxChunksAtOnce = 4;
 /** Results are written down after a second while a batch is young, after a minute once it is an hour old. */
 const minDelayMs = 1_000;
 const maxDelayMs = 60_000;
@@ -83,9 +85,9 @@ export class ResultWriter {
     if (result.usage !== undefined) this.usage = addUsage(this.usage, result.usage);
   }
 
-  /** Writes down what is due. @throws BatchTaken, FileStoreUnavailable */
+  /** Writes down what is due, as far as it does not take long. @throws BatchTaken, FileStoreUnavailable */
   async writeDue(nowMs: number): Promise<void> {
-    while (this.isDue(nowMs)) await this.writeSome();
+    for (let chunks = 0; chunks < maxChunksAtOnce && this.isDue(nowMs); chunks++) await this.writeSome();
   }
 
   private isDue(nowMs: number): boolean {
