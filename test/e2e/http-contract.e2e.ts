@@ -65,6 +65,21 @@ describe("bad input is answered precisely, in OpenAI's shape", () => {
     expect(await errorOf(new Response(body, { status }))).toMatchObject({ code, param: null });
   });
 
+  it("that is no HTTP, behind a request that is being answered: the answer breaks off", async () => {
+    const body = JSON.stringify({ model: "general", messages, stream: true, max_tokens: 2_000 });
+    const { hostname, port } = new URL(system.url);
+    const socket = connect(Number(port), hostname);
+    const head = ["POST /v1/chat/completions HTTP/1.1", "host: x", "content-type: application/json"];
+    socket.write([...head, `content-length: ${body.length}`, "", body].join("\r\n"));
+    let text = "";
+    for await (const bytes of socket) {
+      if (!text.includes("data: ") && String(bytes).includes("data: ")) socket.write("nonsense\r\n\r\n");
+      text += String(bytes);
+    }
+    expect(text).toContain("data: ");
+    expect(text).not.toMatch(/invalid_request|\[DONE\]/);
+  });
+
   it("that was packed", async () => {
     const packed = await post(chat, { model: "auto", messages }, { "content-encoding": "gzip" });
     expect(await errorOf(packed)).toMatchObject({ status: 415, code: "unsupported_media_type" });

@@ -115,7 +115,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     await this.bell.wake().catch(() => undefined); // It wakes by itself soon.
     await this.loop;
     // So that nothing is left to it; its record would be stale soon anyway.
-    if (this.loop !== undefined) await this.tell().catch(() => undefined);
+    if (this.loop !== undefined) await this.tell().catch(() => this.tellSoon());
   }
 
   async idle(): Promise<void> {
@@ -147,7 +147,6 @@ export class BullmqExpertConsumer implements ExpertConsumer {
         if (held && this.growths !== growths) continue;
         this.sleepsBesideHeld = held;
         const tookMarker = await this.rest(() => this.bell.sleep(lookAgainMs));
-        this.sleepsBesideHeld = false;
         // The room may have gone meanwhile.
         if (tookMarker && (!this.pulling || this.room <= 0)) await this.bell.passOn();
       } catch (error) {
@@ -166,6 +165,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
       return await wait();
     } finally {
       this.rests = !this.pulling;
+      this.sleepsBesideHeld = false;
     }
   }
 

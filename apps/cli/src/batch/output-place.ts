@@ -23,7 +23,7 @@ export function assertPlace(path: string): void {
 }
 
 /** As long as the longest of what is put behind the name of an output. */
-const longestEnding = ".lock.".padEnd(42, "x");
+const longestEnding = ".errors.jsonl.lock.".padEnd(55, "x");
 
 /** Undefined where there is nothing. @throws CommandFailure where there can be nothing: the name is too long, for example. */
 function statsOf(path: string): Stats | undefined {

@@ -113,8 +113,10 @@ describe("runBatch: where the output goes", () => {
       ingress.end(answers);
       writeFileSync(output, "precious");
     };
-    await expect(run({ onProgress: appear })).rejects.toThrow("is there already");
-    expect(readFileSync(output, "utf8")).toBe("precious");
+    for (let times = 0; times < 2; times++) {
+      await expect(run({ onProgress: appear })).rejects.toThrow("is there already");
+      expect(readFileSync(output, "utf8")).toBe("precious");
+    }
     await runToEnd({ overwrite: true });
     expect(said).toContain("goes on with batch_1");
     expect(readFileSync(output, "utf8")).toBe(answers);
@@ -157,6 +159,17 @@ describe("runBatch: two at once", () => {
     expect(readdirSync(folder).sort()).toEqual(["answers.jsonl", "prompts.txt"]);
   });
 
+  it("do not write to one error file", async () => {
+    let second: Promise<unknown> = Promise.resolve();
+    const begun = () => {
+      second = runToEnd({ output: join(folder, "answers") }).catch((error: unknown) => error);
+      ingress.end(answers);
+    };
+    await run({ onProgress: begun });
+    expect(await second).toMatchObject({ message: expect.stringContaining("answers.errors.jsonl.lock") });
+    expect(readdirSync(folder).sort()).toEqual(["answers.jsonl", "prompts.txt"]);
+  });
+
   it.each([
     ["a process that is no more", () => `${spawnSync("true").pid} ${hostname()}`, true],
     ["a container with the same process number", () => `${process.pid} ${hostname()}`, true],
@@ -196,6 +209,17 @@ describe("runBatch: interrupted", () => {
     // The file that may be there already is not stored twice.
     expect(ingress.uploadKeys).toHaveLength(2);
     expect(new Set(ingress.uploadKeys).size).toBe(isSame ? 1 : 2);
+  });
+
+  it("writes over what it may have written itself", async () => {
+    ingress.interfere = (route, response) =>
+      route === "GET /v1/files/batch_1-errors/content" && refuse(response, 400, "odd");
+    await expect(runToEnd({}, answers, "{}\n")).rejects.toThrow("odd");
+    expect(readFileSync(output, "utf8")).toBe(answers);
+    ingress.interfere = () => false;
+    await runToEnd({}, answers, "{}\n");
+    expect(ingress.batches).toHaveLength(1);
+    expect(readdirSync(folder).sort()).toEqual(["answers.errors.jsonl", "answers.jsonl", "prompts.txt"]);
   });
 
   it("finds the batch again whose creation was not answered", async () => {

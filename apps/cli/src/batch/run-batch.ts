@@ -48,19 +48,19 @@ export interface BatchRunResult {
  */
 export async function runBatch(options: BatchRunOptions): Promise<BatchRunResult> {
   assertPlace(options.output);
-  const unlock = lockOutput(options.output);
+  const locks: (() => void)[] = [];
   try {
+    for (const path of [options.output, errorsPathOf(options.output)]) locks.push(lockOutput(path));
     return await runLocked(options);
   } finally {
-    unlock();
+    for (const unlock of locks) unlock();
   }
 }
 
 async function runLocked(options: BatchRunOptions): Promise<BatchRunResult> {
   const { output } = options;
   const state = readRunState(output);
-  // Of a run that has begun, it may have been written down already.
-  const mayOverwrite = options.overwrite || state?.batch_id !== undefined;
+  const mayOverwrite = options.overwrite || state?.may_overwrite === true;
   assertOutput(output, options.input, mayOverwrite);
   const scratch = makeScratch();
   let input: PreparedInput;
@@ -77,6 +77,7 @@ async function runLocked(options: BatchRunOptions): Promise<BatchRunResult> {
   batch = await awaitEnd(batch, options);
   // Somebody may have put files there meanwhile.
   assertOutput(output, options.input, mayOverwrite);
+  writeRunState(output, { ...readRunState(output)!, may_overwrite: true });
   const result = await save(batch, input, options);
   removeRunState(output);
   return result;
@@ -145,8 +146,15 @@ async function begin(
   options.say(`uploads ${input.lines} ${input.lines === 1 ? "request" : "requests"} (${megabytes(size)})`);
   const uploaded = before !== undefined && before.batch_id === undefined && isOf(before, input, options);
   const run = uploaded ? before.run : randomUUID();
-  const state: RunState = { run, url: ingress.url, sha256: input.sha256, endpoint };
-  // Before anything is there: should an answer be lost, the next run finds file and batch by this.
+  const { overwrite } = options;
+  const state: RunState = {
+    run,
+    url: ingress.url,
+    sha256: input.sha256,
+    endpoint,
+    ...(overwrite && { may_overwrite: true }),
+  };
+  // Before anything is there: should it be broken off, the next run finds file and batch by this.
   writeRunState(output, state);
   const file = await upload(prepared, run, options);
   try {
@@ -257,7 +265,7 @@ async function savePart(
     // Asked again, it would be gone again.
     removeRunState(options.output);
     throw new CommandFailure(
-      `${batch.id} ${batch.status}, but its ${part} ${part === "output" ? "was" : "were"} deleted or expired; the same command runs the file anew`,
+      `${batch.id} ${batch.status}, but its ${part} ${part === "output" ? "was" : "were"} deleted or expired; the same command with --overwrite runs the file anew`,
     );
   }
 }

@@ -11,6 +11,8 @@ const stateSchema = z.strictObject({
   sha256: z.string(),
   endpoint: z.string(),
   batch_id: z.string().optional(),
+  /** The run was told to write over what is there, or what is there may be its own: it has begun to write. */
+  may_overwrite: z.boolean().optional(),
 });
 export type RunState = z.infer<typeof stateSchema>;
 

@@ -1,4 +1,4 @@
-import { maxHeaderSize, STATUS_CODES } from "node:http";
+import { maxHeaderSize, STATUS_CODES, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { CodedError } from "@expert-router/contracts";
 
@@ -9,8 +9,13 @@ import { CodedError } from "@expert-router/contracts";
 export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
   // There is nobody left to tell.
   if (error.code === "ECONNRESET" || socket.destroyed) return;
-  if (socket.writable) socket.write(answerTo(error));
+  if (socket.writable && !isAnswering(socket)) socket.write(answerTo(error));
   socket.destroy(error);
+}
+
+/** Whether an answer to an earlier request is under way, of which ours would become a part. Node's own handler asks the same. */
+function isAnswering(socket: Socket): boolean {
+  return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage?.headersSent === true;
 }
 
 function answerTo(error: NodeJS.ErrnoException): string {
