@@ -21,10 +21,11 @@ export class Heartbeat {
     this.timer = setInterval(() => void this.beat(), beatMs);
   }
 
-  async stop(): Promise<void> {
+  /** `leave`: this worker holds nothing any more. Otherwise it is missed soon, and others hand back what it held. */
+  async stop({ leave }: { readonly leave: boolean }): Promise<void> {
     clearInterval(this.timer);
     const { expert, id } = this.report();
-    await this.registry.leave(expert, id);
+    if (leave) await this.registry.leave(expert, id);
   }
 
   private async beat(): Promise<void> {

@@ -69,6 +69,7 @@ interface Progress {
 /** Runs one taken job: opens an attempt, calls the engine, writes the deltas, and closes the log or leaves it to the next. */
 export class JobRunner {
   private readonly running = new Set<StopSwitch>();
+  private handsBack = false;
   private readonly continues: readonly Endpoint[];
   private readonly deltaSize = new DeltaSize();
 
@@ -91,8 +92,9 @@ export class JobRunner {
     return this.parts.credits;
   }
 
-  /** Stops every running attempt; their jobs go back to the queue with all that was written. */
+  /** Stops every attempt that runs or begins from now on; their jobs go back to the queue with all that was written. */
   handBackAll(): void {
+    this.handsBack = true;
     for (const stopSwitch of this.running) stopSwitch.stop("hand-back");
   }
 
@@ -132,6 +134,7 @@ export class JobRunner {
       request.kind === "sync" && request.repeatable !== true
         ? this.parts.absent.watch(opened.liveChannels, () => stopSwitch.stop("unheard"))
         : undefined;
+    if (this.handsBack) stopSwitch.stop("hand-back");
     this.running.add(stopSwitch);
     const progress: Progress = {
       usage: undefined,

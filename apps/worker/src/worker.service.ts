@@ -120,15 +120,15 @@ export class WorkerService {
   }
 
   private registerDrain(lifecycle: Lifecycle): void {
+    let handBack: NodeJS.Timeout;
     lifecycle.onDrain("stop pulling", async () => {
       this.state = "draining";
+      // Counted from here: while Redis is away this step waits for it.
+      const { drainTimeoutMs } = this.settings;
+      handBack = setTimeout(() => this.runner.handBackAll(), Math.min(finishMs, drainTimeoutMs / 2));
       await this.consumer.stopPulling();
     });
     lifecycle.onDrain("finish or hand back running requests", async () => {
-      const handBack = setTimeout(
-        () => this.runner.handBackAll(),
-        Math.min(finishMs, this.settings.drainTimeoutMs / 2),
-      );
       await this.consumer.idle();
       clearTimeout(handBack);
     });
@@ -142,7 +142,7 @@ export class WorkerService {
       this.loadWatch.stop();
       this.freezeWatch.stop();
       this.absent.stop();
-      await this.heartbeat.stop();
+      await this.heartbeat.stop({ leave: this.consumer.isIdle });
     });
     lifecycle.onDrain("close connections", async () => {
       await Promise.all([this.consumer.close(), this.queue.close(), this.engine.close()]);

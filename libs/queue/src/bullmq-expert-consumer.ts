@@ -55,6 +55,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   private telling: NodeJS.Immediate | undefined;
   private readonly lockMs: number;
   private pulling = false;
+  private closed = false;
   private concurrency: number;
   private loop: Promise<void> | undefined;
   private lockTimer: NodeJS.Timeout | undefined;
@@ -125,6 +126,7 @@ export class BullmqExpertConsumer implements ExpertConsumer {
 
   async close(): Promise<void> {
     await this.stopPulling();
+    this.closed = true;
     this.rests = false;
     clearInterval(this.lockTimer);
     clearImmediate(this.telling);
@@ -178,8 +180,8 @@ export class BullmqExpertConsumer implements ExpertConsumer {
       for (const { id, priorityClass } of taken.jobs) {
         const running = { id, priorityClass, token, lockLost: new AbortController() };
         // The room may have gone while the call was under way.
-        if (this.pulling && this.room > 0) void this.run(running, work);
-        else this.handBack(running).catch((error: unknown) => this.options.onError(error as Error));
+        const hasRoom = this.pulling && this.room > 0;
+        void this.run(running, hasRoom ? work : async () => ({ type: "hand-back" }));
       }
       return taken;
     } finally {
@@ -208,20 +210,19 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     this.jobs.add(running);
     let cost: EndedRun["cost"] = "returned";
     try {
-      const outcome: JobOutcome = isRequestId(id)
+      const outcome = isRequestId(id)
         ? await work({ id, priorityClass, lockLost: lockLost.signal })
         : await this.dismiss(running);
       if (outcome.type === "done") cost = outcome.tokens ?? "unknown";
       else await this.giveBack(running, outcome);
     } catch (error) {
       this.options.onError(error as Error);
-      await this.putBack(running);
-    } finally {
-      this.jobs.delete(running);
-      this.ended.add({ id, token, cost });
-      if (this.rests && !this.sleepsBesideHeld) this.tellSoon();
-      this.roomGrew();
+      await this.giveBack(running, { type: "retry", delayMs: retryJobMs });
     }
+    this.jobs.delete(running);
+    this.ended.add({ id, token, cost });
+    if (this.rests && !this.sleepsBesideHeld) this.tellSoon();
+    this.roomGrew();
   }
 
   private roomGrew(): void {
@@ -249,7 +250,8 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     while (this.ended.hasUntold);
   }
 
-  private get isIdle(): boolean {
+  /** Whether no job is in flight, and the queue knows it. */
+  get isIdle(): boolean {
     return this.jobs.size === 0 && this.ended.size === 0;
   }
 
@@ -258,13 +260,20 @@ export class BullmqExpertConsumer implements ExpertConsumer {
     for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 
-  /** A job that could not be settled would wait until its lock runs out; so Redis is asked until it obeys. */
-  private async putBack(running: RunningJob): Promise<void> {
-    while (!running.lockLost.signal.aborted) {
+  /**
+   * A job that is not given back would wait until its lock runs out; so Redis is asked until it obeys, also while
+   * this worker drains. Never rejects.
+   */
+  private async giveBack(running: RunningJob, outcome: Exclude<JobOutcome, { type: "done" }>): Promise<void> {
+    while (!this.closed && !running.lockLost.signal.aborted) {
       try {
-        return await this.giveBack(running, { type: "retry", delayMs: retryJobMs });
+        const job = this.bullmqJob(running.id);
+        if (outcome.type === "hand-back") await job.moveToWait(running.token);
+        else await job.moveToDelayed(Date.now() + outcome.delayMs, running.token);
+        return;
       } catch (error) {
-        if (!this.pulling || isNotOurs(error)) return;
+        this.options.onError(error as Error);
+        if (isNotOurs(error)) return;
         await new Promise((resolve) => setTimeout(resolve, retryJobMs));
       }
     }
@@ -274,16 +283,6 @@ export class BullmqExpertConsumer implements ExpertConsumer {
   private async dismiss({ id, token }: RunningJob): Promise<JobOutcome> {
     await this.bullmqJob(id).moveToCompleted("", token, false);
     return { type: "done" };
-  }
-
-  private async giveBack(running: RunningJob, outcome: Exclude<JobOutcome, { type: "done" }>): Promise<void> {
-    if (running.lockLost.signal.aborted) return;
-    if (outcome.type === "hand-back") return this.handBack(running);
-    await this.bullmqJob(running.id).moveToDelayed(Date.now() + outcome.delayMs, running.token);
-  }
-
-  private async handBack({ id, token }: RunningJob): Promise<void> {
-    await this.bullmqJob(id).moveToWait(token);
   }
 
   private bullmqJob(id: string): Job {

@@ -1,7 +1,8 @@
 import { newRequestId, type RequestId } from "@expert-router/contracts";
 import { connectRedis, type RedisClient } from "@expert-router/redis";
 import { waitFor } from "@expert-router/testing";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Job } from "bullmq";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { BullmqExpertConsumer } from "./bullmq-expert-consumer.js";
 import { BullmqExpertQueue } from "./bullmq-expert-queue.js";
 import type { JobOutcome, TakenJob } from "./expert-queue.js";
@@ -236,6 +237,23 @@ describe("an expert's queue", () => {
     await consumer.idle();
     expect((await depth()).interactive).toBe(2);
     expect(await queue.has(running as RequestId)).toBe(false);
+  });
+
+  it("hands back while it stops, also when Redis refuses that at first", async () => {
+    let finish = (): void => undefined;
+    const consumer = await consume(
+      () => new Promise((resolve) => (finish = () => resolve({ type: "hand-back" }))),
+    );
+    await enqueue(1);
+    await waitFor("it runs", () => consumer.running === 1);
+    await consumer.stopPulling();
+    const refuse = new Error("LOADING Redis is loading the dataset in memory");
+    const handBack = vi.spyOn(Job.prototype, "moveToWait").mockRejectedValueOnce(refuse);
+    finish();
+    await consumer.idle();
+    expect(handBack).toHaveBeenCalledTimes(2);
+    handBack.mockRestore();
+    expect((await depth()).interactive).toBe(1);
   });
 
   it("hands back what a worker still runs: a job that it takes again is not settled by its first run", async () => {

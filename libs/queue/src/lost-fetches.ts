@@ -18,6 +18,7 @@ const lookMs = 250;
  */
 export class LostFetches {
   private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
   private unhear: (() => void) | undefined;
 
   constructor(
@@ -35,11 +36,13 @@ export class LostFetches {
   }
 
   stop(): void {
+    this.stopped = true;
     this.unhear?.();
     clearTimeout(this.timer);
   }
 
   private lookSoon(): void {
+    if (this.stopped) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.look().then(

@@ -99,7 +99,10 @@ export class BatchWatch {
       if (this.stopped || this.runs.size >= maxRuns) return;
       if (this.runs.has(batch.id) || (this.failures.get(batch.id)?.retryAtMs ?? 0) > nowMs) continue;
       if (this.runsOf(batch.tenant) >= maxRunsOfTenant) continue;
-      if (await this.ports.batchLeases.hold(batch.id, this.context.ingressId)) this.begin(batch);
+      if (!(await this.ports.batchLeases.hold(batch.id, this.context.ingressId))) continue;
+      // Told to stop while it asked.
+      if (this.stopped) return this.release(batch.id);
+      this.begin(batch);
     }
   }
 
@@ -141,6 +144,11 @@ export class BatchWatch {
         logger.warn({ batchId: id, err: error, delayMs }, "the batch was interrupted");
       }
     }
+    await this.release(id);
+  }
+
+  /** Never rejects: a lease that is not given back runs out. */
+  private async release(id: BatchId): Promise<void> {
     await this.ports.batchLeases.release(id, this.context.ingressId).catch(() => undefined);
   }
 

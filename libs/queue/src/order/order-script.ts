@@ -10,6 +10,7 @@ export const maxQueueEvents = 100;
  * - `waiting:<list>:<tenant>`: sorted set of the waiting jobs, first the least score
  * - `tenants:<list>`: sorted set of tenants that have waiting jobs, by their virtual time; `parked:<list>`: those of them that run as
  *   many jobs as they may; `past:<list>`: virtual times of tenants without work that are ahead of the list's
+ * - `weights:<list>`: hash of the weights, other than 1, of tenants that have waiting jobs
  * - `run`: hash of the running jobs, `running`: hash tenant → number of them
  * - `due`: sorted set of jobs with a deadline, by the latest time at which they should start
  * - `workers`, `took:<worker>`, `bell:<worker>`: what is known of each worker, what it took last, and how to wake it
@@ -74,7 +75,8 @@ local function indexed(id, job)
 end
 
 -- A tenant gets no credit for the time in which it had nothing to do.
-local function activate(list, tenant)
+local function activate(list, tenant, weight)
+  if weight ~= 1 then call('HSET', order .. 'weights:' .. list, tenant, exact(weight)) end
   if call('ZSCORE', order .. 'tenants:' .. list, tenant) or call('ZSCORE', order .. 'parked:' .. list, tenant) then return end
   local own = call('ZSCORE', order .. 'past:' .. list, tenant)
   if own then call('ZREM', order .. 'past:' .. list, tenant) end
@@ -91,6 +93,7 @@ local function deactivateIfEmpty(list, tenant)
     local virtual = call('ZSCORE', order .. where .. list, tenant)
     if virtual then
       call('ZREM', order .. where .. list, tenant)
+      call('HDEL', order .. 'weights:' .. list, tenant)
       remember(list, tenant, tonumber(virtual))
     end
   end
@@ -100,13 +103,12 @@ local function latestStart(deadline) return deadline - 1.5 * get('service') - 50
 
 local function index(id, job, sequence)
   if call('ZADD', waitingKey(job.class, job.tenant), 'NX', sequence, id) == 0 then return end
-  activate(job.class, job.tenant)
+  activate(job.class, job.tenant, job.weight)
   -- Nor does a class: its guaranteed share counts from when it has work.
   if get('jobs:' .. job.class) <= 0 then set('share:' .. job.class, math.max(get('share:' .. job.class), get('total'))) end
   add('jobs:' .. job.class, 1)
   add('tokens:' .. job.class, job.tokens)
   if job.deadline then call('ZADD', order .. 'due', latestStart(job.deadline), id) end
-  if job.weight ~= 1 then call('HSET', order .. 'weights', job.tenant, exact(job.weight)) end
 end
 
 -- Takes a waiting job out of its list.

@@ -76,6 +76,22 @@ describe("tenants of a class", () => {
     expect(await test.take(10, { ended: done.map((id) => test.ended(id)) })).toEqual([]);
   });
 
+  it("leave nothing behind when they have no work, but how far ahead the 10,000 are who got most", async () => {
+    const test = new OrderUnderTest(redis, policyOf({ tenants: new Map([["a", { weight: 3 }]]) }));
+    await test.add(2, { tenant: "a" });
+    expect(await redis.hgetall(test.key("order:weights:async"))).toEqual({ a: "3" });
+    await test.take(2);
+    expect(await redis.exists(test.key("order:weights:async"))).toBe(0);
+    const past = test.key("order:past:async");
+    for (let i = 0; i < 12_000; i += 2_000) {
+      const members = Array.from({ length: 2_000 }, (_, j) => [String(1e6 + i + j), `once-${i + j}`]);
+      await redis.zadd(past, ...members.flat());
+    }
+    const kept = async (): Promise<number> => (await test.take(1), await redis.zcard(past));
+    await expect.poll(kept, { interval: 50, timeout: 2_000 }).toBe(10_000);
+    expect(await redis.zrange(past, "0", "0")).toEqual(["once-2000"]);
+  });
+
   it("that wait for one of their own to end wake a worker when a report without a take frees them", async () => {
     const test = new OrderUnderTest(redis, policyOf({ defaultTenant: { weight: 1, maxRunning: 1 } }));
     await test.add(2);

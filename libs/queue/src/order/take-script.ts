@@ -3,6 +3,8 @@ import { orderScript } from "./order-script.js";
 
 /** Jobs that one call takes at most. */
 export const maxTaken = 64;
+/** Tenants without work of whom it is remembered, in each list, how far they are ahead. */
+const maxPastTenants = 10_000;
 /** Ends of jobs that one call reports at most. */
 export const maxReported = 256;
 
@@ -108,6 +110,8 @@ if now - get('checked-at') >= 250 then
     call('ZREM', order .. 'prefix-ages', prefix)
     call('HDEL', order .. 'prefixes', prefix)
   end
+  -- Of very many tenants that came once, those that are least ahead are forgiven.
+  for _, list in ipairs(classes) do call('ZREMRANGEBYRANK', order .. 'past:' .. list, 0, -1 - ${maxPastTenants}) end
 end
 
 -- A job whose deadline is near goes to the front of its own tenant's interactive list: it passes its tenant's others, not other tenants.
@@ -118,7 +122,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', order .. 'due', '-inf', now, 'LIMIT', 
   if job and call('ZREM', key, id) == 1 then
     deactivateIfEmpty(job.class, job.tenant)
     call('ZADD', waitingKey('interactive', job.tenant), job.deadline - 1e14, id)
-    activate('interactive', job.tenant)
+    activate('interactive', job.tenant, job.weight)
   end
 end
 `;

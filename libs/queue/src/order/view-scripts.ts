@@ -51,7 +51,7 @@ for i = 1, #page, 2 do
   if ahead < 0 then break end
   seen = seen + 1
   if tenant ~= job.tenant then
-    local weight = tonumber(call('HGET', order .. 'weights', tenant) or 1)
+    local weight = tonumber(call('HGET', order .. 'weights:' .. list, tenant) or 1)
     -- At the same virtual time the name decides, as in the sorted set.
     local turns = ahead * weight / each
     local whole = math.floor(turns)
