@@ -288,6 +288,18 @@ describe("an order that is lost", () => {
   });
 });
 
+it("an order forgets what was removed by another program while its deadline was near", async () => {
+  const test = new OrderUnderTest(redis);
+  const [removed, kept] = await test.add(2, { priorityClass: "batch", deadlineAtMs: Date.now() + 100 });
+  await test.take(0); // Changes their list.
+  expect((await test.order.figures()).waiting.batch.jobs).toBe(2);
+  await redis.zrem(test.key("prioritized"), removed as string);
+  await redis.del(test.key(removed as string));
+  expect(await test.take(2)).toEqual([kept]);
+  const waiting = async () => (await test.take(1), (await test.order.figures()).waiting.batch);
+  await expect.poll(waiting, { timeout: 2_000 }).toEqual({ jobs: 0, tokens: 0 });
+});
+
 it("workers share what they all have room for", async () => {
   const test = new OrderUnderTest(redis);
   await test.take(30, { workerId: "wrk_b", room: 30 });

@@ -81,10 +81,20 @@ end
 local function missing()
   return call('ZCARD', prioritizedKey) ~= get('jobs:interactive') + get('jobs:async') + get('jobs:batch')
 end
+-- What was counted as waiting while nothing waits: another program removed it after it had changed its list.
+local function forgetLost()
+  for _, list in ipairs(classes) do
+    if call('EXISTS', order .. 'tenants:' .. list, order .. 'parked:' .. list) > 0 then return end
+  end
+  for _, class in ipairs(classes) do
+    set('jobs:' .. class, 0)
+    set('tokens:' .. class, 0)
+  end
+end
 
 if now - get('checked-at') >= 250 then
   set('checked-at', now)
-  if missing() then adopt(200) end
+  if missing() and adopt(200) == 0 then forgetLost() end
   -- Runs whose end nobody told: their worker was killed, or the report was lost.
   local page = call('HSCAN', runKey, exact(get('run-at')), 'COUNT', 50)
   set('run-at', tonumber(page[1]))
