@@ -1,6 +1,8 @@
 import { readIngressSettings } from "@expert-router/config";
+import { boundHeapGrowth } from "@expert-router/lifecycle";
 import { runIngress } from "./run-ingress.js";
 
+boundHeapGrowth();
 try {
   const { lifecycle } = await runIngress(readIngressSettings());
   lifecycle.handleSignals(process);

@@ -1,3 +1,4 @@
+export { boundHeapGrowth } from "./heap-growth.js";
 export {
   Lifecycle,
   type DrainStepReport,

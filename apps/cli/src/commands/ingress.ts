@@ -1,4 +1,5 @@
 import { readIngressSettings } from "@expert-router/config";
+import { boundHeapGrowth } from "@expert-router/lifecycle";
 import { Command } from "commander";
 
 /** `expert-router ingress` */
@@ -7,6 +8,7 @@ export function ingressCommand(): Command {
     .description("run the HTTP front door; PORT, HOST, REDIS_URL and the others come from the environment")
     .addHelpText("after", "\nExample:\n  $ PORT=8080 REDIS_URL=redis://10.0.0.5:6379 expert-router ingress")
     .action(async () => {
+      boundHeapGrowth();
       const settings = readIngressSettings();
       const { runIngress } = await import("@expert-router/ingress");
       const { url, lifecycle } = await runIngress(settings);
