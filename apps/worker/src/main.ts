@@ -1,8 +1,6 @@
 import { readWorkerSettings } from "@expert-router/config";
-import { boundHeapGrowth } from "@expert-router/lifecycle";
 import { runWorker } from "./run-worker.js";
 
-boundHeapGrowth();
 try {
   const { lifecycle } = await runWorker(readWorkerSettings());
   lifecycle.handleSignals(process);

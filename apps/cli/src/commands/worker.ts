@@ -1,5 +1,4 @@
 import { readWorkerSettings } from "@expert-router/config";
-import { boundHeapGrowth } from "@expert-router/lifecycle";
 import { Command } from "commander";
 
 /** `expert-router worker` */
@@ -8,7 +7,6 @@ export function workerCommand(): Command {
     .description("run the worker of one inference server; EXPERT names the expert, ENGINE_URL its server")
     .addHelpText("after", "\nExample:\n  $ EXPERT=code ENGINE_URL=http://gpu-2:8000 expert-router worker")
     .action(async () => {
-      boundHeapGrowth();
       const settings = readWorkerSettings();
       const { runWorker } = await import("@expert-router/worker");
       const { lifecycle, opsUrl } = await runWorker(settings);
