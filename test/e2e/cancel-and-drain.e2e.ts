@@ -165,7 +165,7 @@ describe("an ingress and a worker that are told to end under load", () => {
 
 describe("a worker that is told to end while Redis is away", () => {
   it("gives its jobs to others as soon as Redis is back", async () => {
-    const env = { DRAIN_TIMEOUT_MS: "4000" };
+    const env = { DRAIN_TIMEOUT_MS: "6000" };
     system = await TestSystem.start({ experts: { code: ["code"] }, interTokenLatencyMs: 20, env });
     const { body, expected } = newBody(300);
     const id = await submit(system.url, body);
@@ -173,7 +173,7 @@ describe("a worker that is told to end while Redis is away", () => {
     const [worker] = system.workers.splice(0, 1);
     system.redis.kill("SIGSTOP");
     worker!.process.kill("SIGTERM");
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
     system.redis.kill("SIGCONT");
     expect(await worker!.process.exited()).toBe(0);
     expect(worker!.process.log, "its patience began when it was told").not.toContain("deadline passed");
